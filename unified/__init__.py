@@ -1,0 +1,53 @@
+"""Write an energy once; get its dynamics, its learning rules, and how well they agree.
+
+``import unified as un`` is light: every public name is found in a table and imported at its
+first use (PEP 562), so neither SymPy nor JAX is loaded before it is needed, and no global flag
+is ever set.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_SYMBOLIC = "axes var scalar fn inv logdet eye ones einsum outer logsumexp softmax exp log tanh"
+_DYNAMICS = "Phase relax Newton FixedPoint Flow Equilibrium"
+_LEARNING = (
+    "OneSided Centered Holomorphic Contrastive PredictiveCoding Implicit Unrolled "
+    "FiniteDifference fit GradientEstimate"
+)
+
+# Public name -> "module" or "module:attribute".
+_EXPORTS: dict[str, str] = {
+    **{name: f"unified.symbolic:{name}" for name in _SYMBOLIC.split()},
+    "Energy": "unified.energies.energy:Energy",
+    "Cost": "unified.energies.cost:Cost",
+    "energies": "unified.energies",
+    "costs": "unified.energies.costs",
+    "emit": "unified.codegen:emit",
+    "Program": "unified.codegen:Program",
+    **{name: f"unified.dynamics:{name}" for name in _DYNAMICS.split()},
+    **{name: f"unified.learning:{name}" for name in _LEARNING.split()},
+    "data": "unified.data",
+    "report": "unified.report",
+    "errors": "unified.base.errors",
+}
+
+__all__ = ["__version__", *_EXPORTS]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public name ``name`` at its first use."""
+    target = _EXPORTS.get(name)
+    if target is None:
+        raise AttributeError(f"module 'unified' has no attribute {name!r}; see dir(unified)")
+    module, _, attribute = target.partition(":")
+    value: Any = import_module(module)
+    if attribute:
+        value = getattr(value, attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

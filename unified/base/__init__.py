@@ -1,0 +1,1 @@
+"""Errors, names and files: what every other package may import."""

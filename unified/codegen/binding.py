@@ -1,0 +1,146 @@
+"""Checking what a user hands to a program, and putting it on the phase and batch axes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from unified.base.errors import bad_input
+from unified.energies.energy import Energy
+from unified.symbolic.axis import Axis
+from unified.symbolic.nodes import Var
+
+Sizes = dict[Axis, tuple[int, str]]
+
+
+def traced(*values: Any) -> bool:
+    """True if any array is being traced by JAX (then its entries cannot be looked at)."""
+    flat: list[Any] = []
+    for v in values:
+        flat.extend(v.values() if isinstance(v, Mapping) else [v])
+    jax = sys.modules.get("jax")  # nothing can be traced before JAX is loaded
+    return jax is not None and any(isinstance(v, jax.core.Tracer) for v in flat)
+
+
+def _shape(name: str, value: Any, axs: Sequence[Axis], sizes: Sizes, lead: int) -> None:
+    got = tuple(np.shape(value))[lead:]
+    want = "(" + ", ".join(a.name for a in axs) + ")"
+    if len(got) != len(axs):
+        raise bad_input(
+            name, f"{len(axs)} axes {want}", f"shape {tuple(np.shape(value))}", "reshape it"
+        )
+    for axis, n in zip(axs, got, strict=True):
+        if n == 0:
+            raise bad_input(name, f"a size of at least 1 on axis {axis.name}", "0", "pass data")
+        known, where = sizes.setdefault(axis, (n, name))
+        if known != n:
+            raise bad_input(
+                name, f"axis {axis.name} of size {known} as in {where}", f"size {n}",
+                "transpose it or use arrays of one network",
+            )  # fmt: skip
+
+
+def _finite(name: str, value: Any) -> None:
+    if not np.all(np.isfinite(value)):
+        bad = int(np.size(value) - np.count_nonzero(np.isfinite(value)))
+        raise bad_input(
+            name, "finite numbers", f"{bad} NaN or infinite entries", "clean it before the call"
+        )
+
+
+def bind(members: Sequence[Var], values: Mapping[str, Any], what: str, sizes: Sizes, dtype: Any,
+         lead: int = 0) -> dict[str, Any]:  # fmt: skip
+    """The arrays of some variables, checked: all there, none extra, right axes, finite.
+
+    Raises: InputError naming the variable, what was expected, what came and the remedy.
+    """
+    if not isinstance(values, Mapping):
+        raise bad_input(what, "a dict of arrays by name", type(values).__name__, "pass a dict")
+    names = [v.name for v in members]
+    for name in values:
+        if name not in names:
+            listed = ", ".join(names) or "none"
+            raise bad_input(what, f"names among {listed}", repr(name), "drop or rename it")
+    found = {}
+    for v in members:
+        if v.name not in values:
+            raise bad_input(what, f"an array for '{v.name}'", "none", "add it to the dict")
+        value = values[v.name]
+        if traced(value):
+            found[v.name] = value
+            continue
+        kind = np.result_type(dtype, np.complex64) if np.iscomplexobj(value) else dtype
+        try:
+            array = np.asarray(value, dtype=kind)
+        except (TypeError, ValueError) as err:
+            raise bad_input(v.name, "an array of numbers", type(value).__name__, "convert it") from err
+        _shape(v.name, array, v.axes, sizes, lead)
+        _finite(v.name, array)
+        if v.symmetric and not np.allclose(array, array.T, rtol=1e-6, atol=1e-12):
+            gap = float(np.max(np.abs(array - array.T)))
+            raise bad_input(
+                v.name, "a symmetric matrix, as the energy declares",
+                f"|{v.name} - {v.name}.T| up to {gap:.3g}", f"use ({v.name} + {v.name}.T)/2",
+            )  # fmt: skip
+        found[v.name] = array
+    return found
+
+
+def data_arrays(
+    model: Energy, target: Var | None, x: Any, y: Any, sizes: Sizes, dtype: Any
+) -> tuple[dict[str, Any], int | None]:
+    """Inputs and target on the batch axis: arrays by name, and the batch size (None: one sample).
+
+    Raises: InputError for a missing target, an empty batch, or arrays that do not fit.
+    """
+    members = list(model.inputs)
+    if x is None:
+        values: dict[str, Any] = {}
+    elif isinstance(x, Mapping):
+        values = dict(x)
+    elif len(members) == 1:
+        values = {members[0].name: x}
+    else:
+        raise bad_input("x", f"a dict with {', '.join(v.name for v in members)}", "one array",
+                        "pass inputs by name")  # fmt: skip
+    if target is not None:
+        members.append(target)
+        if y is None:
+            raise bad_input("y", f"a target '{target.name}'", "none", "pass y or use a free phase")
+        values[target.name] = y
+    batch: int | None = None
+    single = False
+    for v in members:
+        value = values.get(v.name)
+        ndim = np.ndim(value) if value is not None else v.ndim
+        if ndim == v.ndim + 1:
+            n = int(np.shape(value)[0])
+            if n == 0:
+                raise bad_input(v.name, "at least one sample", "an empty batch", "pass data")
+            if batch is not None and batch != n:
+                raise bad_input(v.name, f"{batch} samples as in the other data", str(n), "align them")
+            batch = n
+        else:
+            single = True
+    if batch is not None and single:
+        raise bad_input("data", "a batch axis on all data or on none", "a mixture", "add the axis")
+    lifted = values if batch is not None else {k: _lift(v) for k, v in values.items()}
+    return bind(members, lifted, "data", sizes, dtype, lead=1), batch
+
+
+def _lift(value: Any) -> Any:
+    return value[None] if hasattr(value, "shape") else np.asarray(value)[None]
+
+
+def check_sizes(model: Energy, sizes: Sizes) -> None:
+    """Raise InputError if arrays have other sizes than the energy was declared with."""
+    for axis, n in model.sizes.items():
+        if axis in sizes and sizes[axis][0] != n:
+            got, where = sizes[axis]
+            raise bad_input(
+                where, f"size {n} on axis {axis.name}, as the energy declares", str(got),
+                "pass data of the declared width or declare the energy for this one",
+            )  # fmt: skip

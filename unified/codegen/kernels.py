@@ -1,0 +1,212 @@
+"""Which functions a program consists of, as expressions over a phase axis and a batch axis.
+
+States and directions carry (phase, batch, ...), data carry (batch, ...), the nudge `beta` and the
+contrast `weight` carry (phase,), parameters are shared.  A free phase is one phase with beta = 0;
+the two nudges of a centered estimate, or the points of a holomorphic one, are several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from unified.energies.cost import Cost
+from unified.energies.energy import Energy
+from unified.energies.structure import Structure, diagonal_of
+from unified.symbolic.axis import Axis, Index, indices
+from unified.symbolic.build import add, multiply, scale
+from unified.symbolic.contract import contract
+from unified.symbolic.diff import directional, gradients
+from unified.symbolic.nodes import Add, Expr, Var, Zero
+from unified.symbolic.transform import batched, lead_axes
+
+PHASE, BATCH = Axis("_phase"), Axis("_batch")
+LEAD = (PHASE, BATCH)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One function to generate: named output expressions, already batched."""
+
+    name: str
+    doc: str
+    outputs: dict[str, Expr]
+    loop: bool = True
+
+
+class Kernels:
+    """The derivations behind a program, batched, for an energy and an optional cost."""
+
+    def __init__(self, energy: Energy, cost: Cost | None) -> None:
+        self.energy = energy
+        self.cost = cost
+        self.beta = Var.make("beta", ())
+        self.total = energy.expr
+        if cost is not None:
+            self.total = add(energy.expr, multiply(self.beta, cost.expr), flatten=False)
+        self.data = (*energy.inputs, *((cost.target,) if cost else ()))
+        taken = {v.name for v in (*energy.variables.values(), *self.data)}
+        self.directions = {s.name: Var.make(_fresh(f"v_{s.name}", taken), s.axes)
+                           for s in energy.states}  # fmt: skip
+        both = {**{s: LEAD for s in energy.states}, **dict.fromkeys(self.directions.values(), LEAD)}
+        self.batch: dict[Var, Var] = {v: _lead(v, axs) for v, axs in both.items()}
+        self.batch |= {v: _lead(v, (BATCH,)) for v in self.data}
+        self.batch[self.beta] = _lead(self.beta, (PHASE,))
+        self.weight = Var.make("weight", (PHASE,))
+
+    @cached_property
+    def inputs(self) -> dict[str, tuple[Axis, ...]]:
+        """Every argument a generated function may take, with its axes."""
+        found = {v.name: v.axes for v in self.batch.values()}
+        found |= {p.name: p.axes for p in self.energy.params}
+        found["weight"] = self.weight.axes
+        return found
+
+    @property
+    def varying(self) -> frozenset[Var]:
+        """What changes while a phase relaxes: all that carries the phase axis."""
+        return frozenset(v for v in (*self.batch.values(), self.weight) if PHASE in v.axes)
+
+    def _batched(self, x: Expr) -> Expr:
+        return batched(x, self.batch, LEAD)
+
+    def _negative(self, x: Expr) -> Expr:
+        """−x with the sign carried into a sum, so that no code multiplies by −1."""
+        if isinstance(x, Add):
+            return add(*(scale(-1, t) for t in x.terms), flatten=False)
+        return scale(-1, x)
+
+    @cached_property
+    def gradient(self) -> dict[str, Expr]:
+        """∂F/∂s for every state."""
+        states = self.energy.states
+        return dict(zip([s.name for s in states], gradients(self.total, states), strict=True))
+
+    @cached_property
+    def blocks(self) -> dict[tuple[str, str], Expr]:
+        """The upper blocks of ∂²F/∂s∂s."""
+        found = {}
+        for k, a in enumerate(self.energy.states):
+            rest = self.energy.states[k:]
+            row = gradients(self.gradient[a.name], rest)
+            found.update({(a.name, b.name): h for b, h in zip(rest, row, strict=True)})
+        return found
+
+    @cached_property
+    def structure(self) -> Structure:
+        """The structure of the Hessian of F."""
+        from unified.energies.structure import is_diagonal
+
+        kinds = {}
+        for (a, b), block in self.blocks.items():
+            kind = "zero" if isinstance(block, Zero) else "dense"
+            if a == b and is_diagonal(block) and kind != "zero":
+                kind = "diagonal"
+            kinds[a, b] = kinds[b, a] = kind
+        return Structure(tuple(s.name for s in self.energy.states), kinds)
+
+    def block(self, a: str, b: str) -> Expr:
+        """A batched Hessian block; the diagonal as a vector where it is one by construction."""
+        block = self.blocks[a, b]
+        if self.structure.kinds[a, b] == "diagonal" and a == b:
+            block = diagonal_of(block)
+        return self._batched(block)
+
+    def _mean(self, rule: Expr) -> Expr:
+        """Σ_phase weight · mean over the batch: the one place where the batch mean is taken.
+
+        Each term of a sum is averaged on its own, so that an outer product over the batch
+        becomes one matrix product and no per-sample parameter array is ever made.
+        """
+        if isinstance(rule, Add):
+            return add(*(self._mean(t) for t in rule.terms), flatten=False)
+        have = lead_axes(rule, LEAD)
+        k, b = Index(PHASE), Index(BATCH)
+        lead = tuple({PHASE: k, BATCH: b}[a] for a in have)
+        rest = indices(rule.axes[len(have) :])
+        coef = 1 / BATCH.size if BATCH in have else 1
+        return contract(coef, [(self.weight, (k,)), (rule, (*lead, *rest))], rest)
+
+    def _by_param(self, found: Sequence[Expr]) -> dict[str, Expr]:
+        return {p.name: x for p, x in zip(self.energy.params, found, strict=True)}
+
+    def all(self) -> list[Kernel]:
+        """Every function of the program, in the order a reader wants them."""
+        e = self.energy
+        names = [s.name for s in e.states]
+        b = self._batched
+        kernels = [
+            Kernel("energy", "F = E + beta C", {"F": b(self.total)}),
+            Kernel("force", "-dF/ds", {n: b(self._negative(g)) for n, g in self.gradient.items()}),
+        ]
+        rules = gradients(self.total, e.params)
+        if e.params:
+            kernels.append(
+                Kernel("rule", "dF/dtheta at fixed state, per sample",
+                       {n: b(r) for n, r in self._by_param(rules).items()}, loop=False)
+            )  # fmt: skip
+            kernels.append(
+                Kernel("contrast", "sum over phases of weight * batch mean of dF/dtheta",
+                       {n: self._mean(b(r)) for n, r in self._by_param(rules).items()}, loop=False)
+            )  # fmt: skip
+        for n in names:
+            kernels.append(Kernel(f"grad_{n}", f"dF/d{n}", {n: b(self.gradient[n])}))
+            kind = self.structure.kinds[n, n]
+            kernels.append(
+                Kernel(f"curvature_{n}", f"d2F/d{n}2 ({kind})", {n: self.block(n, n)})
+            )  # fmt: skip
+        upper = {
+            f"{p}|{q}": self.block(p, q)
+            for (p, q) in self.blocks
+            if self.structure.kinds[p, q] != "zero"
+        }
+        kernels.append(Kernel("hessian", "upper nonzero blocks of d2F/ds2", upper))
+        along = {s: self.directions[s.name] for s in e.states}
+        product = gradients(directional(self.total, dict(along)), e.states)
+        kernels.append(
+            Kernel("hvp", "d2F/ds2 times v", {n: b(h) for n, h in zip(names, product, strict=True)})
+        )
+        if e.params:
+            mixed = gradients(directional(self.total, dict(along)), e.params)
+            kernels.append(
+                Kernel("mixed", "sum of weight * batch mean of d/dtheta (dF/ds . v)",
+                       {n: self._mean(b(m)) for n, m in self._by_param(mixed).items()}, loop=False)
+            )  # fmt: skip
+        if e.start:
+            kernels.append(
+                Kernel("start", "first states: a forward pass",
+                       {n: b(e.start[n]) for n in names}, loop=False)
+            )  # fmt: skip
+        if self.cost is not None:
+            kernels += self._cost_kernels(self.cost)
+        return kernels
+
+    def _cost_kernels(self, cost: Cost) -> list[Kernel]:
+        e, b = self.energy, self._batched
+        by_state = gradients(cost.expr, e.states)
+        found = [
+            Kernel("cost", "C", {"C": b(cost.expr)}, loop=False),
+            Kernel("cost_gradient", "dC/ds",
+                   {s.name: b(g) for s, g in zip(e.states, by_state, strict=True)}, loop=False),
+        ]  # fmt: skip
+        if e.params:
+            by_param = self._by_param(gradients(cost.expr, e.params))
+            found.append(
+                Kernel("cost_rule", "batch mean of dC/dtheta",
+                       {n: self._mean(b(r)) for n, r in by_param.items()}, loop=False)
+            )  # fmt: skip
+        return found
+
+
+def _lead(v: Var, axs: tuple[Axis, ...]) -> Var:
+    """The batched version of a variable; symmetry of its own slots is not tracked."""
+    return Var.make(v.name, (*axs, *v.axes))
+
+
+def _fresh(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name
+
+

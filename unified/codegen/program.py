@@ -1,0 +1,262 @@
+"""A program: the generated functions of an energy, called on dicts of arrays by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from unified.base.errors import InputError, bad_input
+from unified.codegen import cache as disk
+from unified.codegen.binding import Sizes, bind, check_sizes, data_arrays, traced
+from unified.codegen.kernels import Kernels
+from unified.codegen.module import Module, generate, printer_for
+from unified.energies.cost import Cost, CostFamily
+from unified.energies.energy import Energy
+from unified.symbolic.nodes import Var
+
+Arrays = dict[str, Any]
+
+
+class PhaseLike(Protocol):
+    """What a program reads off a phase."""
+
+    @property
+    def x(self) -> Any: ...
+    @property
+    def y(self) -> Any: ...
+    @property
+    def beta(self) -> Any: ...
+    @property
+    def is_clamped(self) -> bool: ...
+
+
+class Program:
+    """Generated code for an energy and, if given, a cost.
+
+    Equation: F = E + βC; force −∂F/∂s, rule ∂F/∂θ, hessian ∂²F/∂s∂s (dense, states stacked).
+    Shapes: states, params and results are dicts of arrays by name; one sample, or a leading batch
+    axis on states and data. Results are NumPy arrays (under a JAX transformation: traced ones).
+    Raises: InputError for arrays that do not fit the energy.
+    Reference: code from tensor expressions after Laue et al. (2018).
+    """
+
+    def __init__(self, kernels: Kernels, module: Module, dtype: str) -> None:
+        self.kernels = kernels
+        self.module = module
+        self.model: Energy = kernels.energy
+        self.cost_model: Cost | None = kernels.cost
+        self.target: Var | None = kernels.cost.target if kernels.cost else None
+        self.dtype = np.dtype(dtype)
+        self.backend = module.backend
+        self._jitted: dict[Any, Callable[..., Any]] = {}
+
+    # --- text -------------------------------------------------------------------------------
+    @property
+    def source(self) -> str:
+        """The generated Python source of every function."""
+        return self.module.source
+
+    def __repr__(self) -> str:
+        cost = self.cost_model.name if self.cost_model else "none"
+        return f"Program({self.model.name}, cost {cost}, {self.backend}, {self.dtype.name})"
+
+    # --- running ----------------------------------------------------------------------------
+    @property
+    def precision(self) -> AbstractContextManager[Any]:
+        """The context in which this program's numbers live (double precision asked locally)."""
+        if self.backend != "jax":
+            return nullcontext()
+        import jax
+
+        return jax.enable_x64(self.dtype == np.float64)  # type: ignore[no-any-return]
+
+    def core(self, name: str, values: Mapping[str, Any]) -> Arrays:
+        """One generated function on arrays that already carry phase and batch axes.
+
+        What no phase changes is computed first, unless `values` holds it already.
+        """
+        return self.module.call(name, {**self.drive(values), **values})
+
+    def drive(self, values: Mapping[str, Any]) -> Arrays:
+        """What stays fixed while a phase relaxes, from parameters and data."""
+        if all(k in values for k in self.module.signatures["drive"].outputs):
+            return {}
+        known = set(values)
+        if not set(self.module.signatures["drive"].args) <= known:
+            return {}
+        return self.module.call("drive", values)
+
+    def jit(self, key: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+        """`function`, compiled once per key for this program (JAX only)."""
+        if key not in self._jitted:
+            if self.backend == "jax":
+                import jax
+
+                function = jax.jit(function)
+            self._jitted[key] = function
+        return self._jitted[key]
+
+    def values(self, state: Mapping[str, Any], params: Mapping[str, Any], phase: PhaseLike) -> Any:
+        """Checked arrays on phase and batch axes, and the batch size (None: one sample)."""
+        sizes: Sizes = {}
+        found = self.params(params, sizes)
+        y = phase.y
+        if self.target is not None and y is None:
+            shape = np.shape(next(iter(state.values())))[:-1] if state else ()
+            width = self._width(self.target, sizes)
+            y = np.zeros((*shape, *width), self.dtype)
+        data, batch = data_arrays(self.model, self.target, phase.x, y, sizes, self.dtype)
+        first = self.model.states[0]
+        if first.name in state and not data:
+            batch = None if np.ndim(state[first.name]) == first.ndim else len(state[first.name])
+        lead = 0 if batch is None else 1
+        states = bind(self.model.states, state, "state", sizes, self.dtype, lead=lead)
+        grow = (None, None) if batch is None else (None,)
+        found |= data | {k: v[grow] for k, v in states.items()}
+        check_sizes(self.model, sizes)
+        found["beta"] = self.beta(phase.beta)
+        return found, batch
+
+    def _width(self, v: Var, sizes: Sizes) -> tuple[int, ...]:
+        return tuple(sizes[a][0] if a in sizes else self.model.sizes[a] for a in v.axes)
+
+    def beta(self, beta: Any) -> Any:
+        """A nudge (or several) as an array on the phase axis. Raises: InputError if not finite."""
+        if traced(beta):
+            return beta.reshape(-1)
+        array = np.atleast_1d(np.asarray(beta))
+        if not np.all(np.isfinite(array)):
+            raise bad_input("beta", "a finite number", repr(beta), "choose e.g. 0.01")
+        kind = np.result_type(self.dtype, np.complex64) if np.iscomplexobj(array) else self.dtype
+        return array.astype(kind)
+
+    def params(self, params: Mapping[str, Any], sizes: Sizes | None = None) -> Arrays:
+        """Parameters checked against the energy. Raises: InputError naming the first misfit."""
+        return bind(self.model.params, params, "params", {} if sizes is None else sizes, self.dtype)
+
+    def run(self, name: str, state: Mapping[str, Any], params: Mapping[str, Any],
+            phase: PhaseLike, extra: Mapping[str, Any] | None = None) -> Arrays:  # fmt: skip
+        """A generated function on user arrays; the result without phase and batch axes."""
+        if phase.is_clamped and self.target is not None:
+            raise InputError(
+                "phase: expected a free or nudged phase here, got a clamped one; call the same "
+                "function of program.clamped."
+            )
+        with self.precision:
+            values, batch = self.values(state, params, phase)
+            for s in self.model.states if extra is not None else ():
+                v = np.asarray(extra[s.name])  # type: ignore[index]
+                values[self.kernels.directions[s.name].name] = v[(None,) * (1 + (batch is None))]
+            found = self.jit(name, lambda kw: self.core(name, kw))(values)
+        index = (0, 0) if batch is None else (0,)
+        return {k: self.out(v[index]) for k, v in found.items()}
+
+    def out(self, value: Any) -> Any:
+        """A result as a NumPy array, since double precision ends with our context."""
+        return value if traced(value) else np.asarray(value)
+
+    def _needs_cost(self, phase: PhaseLike) -> None:
+        if self.target is None and not phase.is_clamped and np.any(np.asarray(phase.beta) != 0):
+            raise bad_input("phase", "a free phase", "a nudged one", "emit with cost=...")
+
+    def energy(self, state: Arrays, params: Arrays, phase: PhaseLike) -> Any:
+        """F = E + βC at a state: a number, or (batch,). Raises: InputError."""
+        self._needs_cost(phase)
+        return self.run("energy", state, params, phase)["F"]
+
+    def force(self, state: Arrays, params: Arrays, phase: PhaseLike) -> Arrays:
+        """−∂F/∂s for every state, shaped as the states. Raises: InputError."""
+        self._needs_cost(phase)
+        return self.run("force", state, params, phase)
+
+    def rule(self, state: Arrays, params: Arrays, phase: PhaseLike) -> Arrays:
+        """∂F/∂θ at fixed state for every parameter, per sample. Raises: InputError."""
+        self._needs_cost(phase)
+        return self.run("rule", state, params, phase)
+
+    def cost(self, state: Arrays, params: Arrays, phase: PhaseLike) -> Any:
+        """C at a state: a number, or (batch,). Raises: InputError if the program has no cost."""
+        if self.target is None:
+            raise bad_input("cost", "a program emitted with a cost", "none", "emit with cost=...")
+        return self.run("cost", state, params, phase)["C"]
+
+    def hvp(self, state: Arrays, params: Arrays, phase: PhaseLike, direction: Arrays) -> Arrays:
+        """∂²F/∂s∂s · v, with v shaped as the states. Raises: InputError."""
+        return self.run("hvp", state, params, phase, extra=direction)
+
+    def hessian(self, state: Arrays, params: Arrays, phase: PhaseLike) -> Any:
+        """∂²F/∂s∂s, dense over the stacked states: (N, N) or (batch, N, N). Raises: InputError."""
+        from unified.codegen.dense import assemble
+
+        with self.precision:
+            values, batch = self.values(state, params, phase)
+            found = self.jit("dense", lambda kw: assemble(self, kw))(values)
+        return self.out(found[(0, 0) if batch is None else (0,)])
+
+    # --- relatives --------------------------------------------------------------------------
+    @cached_property
+    def clamped(self) -> Program:
+        """The program whose output state is held at the target (an input of the same name)."""
+        name = self.target.name if self.target else "y"
+        return emit(self.model.clamp(self.model.output, name), backend=self.backend,
+                    dtype=self.dtype.name)  # fmt: skip
+
+    def init(self, key: Any) -> Arrays:
+        """Random parameters by the energy's initial laws; `key` is an integer or a JAX key.
+
+        Raises: InputError if the energy was declared without sizes.
+        """
+        seed = np.asarray(key) if np.ndim(key) or isinstance(key, int | np.integer) else _bits(key)
+        rng = np.random.default_rng(np.atleast_1d(seed).astype(np.uint64))
+        found = {}
+        for p in self.model.params:
+            missing = [a.name for a in p.axes if a not in self.model.sizes]
+            if missing:
+                raise bad_input(
+                    "energy", f"a size for axis {missing[0]}", "none",
+                    "pass sizes={axis: n} to un.Energy",
+                )  # fmt: skip
+            shape = tuple(self.model.sizes[a] for a in p.axes)
+            found[p.name] = self.model.initial[p.name].draw(rng, shape).astype(self.dtype)
+        return found
+
+
+def _bits(key: Any) -> Any:
+    import jax
+
+    return np.asarray(jax.random.key_data(key))
+
+
+def emit(
+    energy: Energy,
+    cost: Cost | CostFamily | None = None,
+    backend: str = "jax",
+    *,
+    dtype: str = "float64",
+    cache: bool = True,
+) -> Program:
+    """Generate the program of an energy.
+
+    Equation: all functions of F = E + βC; β and every parameter are arguments of the code.
+    `dtype` is float64 or float32; `cache` reuses the generated text from disk.
+    Raises: InputError for an unknown backend or dtype, or an energy that cannot be evaluated.
+    Reference: Laue, Mitterreiter, Giesen (2020), arXiv:2002.08247 is the nearest relative.
+    """
+    if not isinstance(energy, Energy):
+        raise bad_input("energy", "an un.Energy", type(energy).__name__, "wrap the expression")
+    if str(dtype) not in ("float64", "float32"):
+        raise bad_input("dtype", "'float64' or 'float32'", repr(dtype), "choose one")
+    printer_for(backend)
+    bound = cost.bind(energy) if cost is not None else None
+    kernels = Kernels(energy, bound)
+    key = disk.cache_key(kernels, backend, str(dtype), energy.sizes)
+    module = disk.read(key) if cache else None
+    if module is None:
+        module = generate(kernels, backend, energy.sizes)
+        if cache:
+            disk.write(key, module)
+    return Program(kernels, module, str(dtype))

@@ -1,0 +1,89 @@
+"""What a relaxation returns: a state, how well it rests, and whether it is a minimum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from unified.base.errors import ConvergenceError
+
+STATUS = {
+    "converged": "the residual reached the tolerance",
+    "max_steps": "the residual did not reach the tolerance; allow more steps or another method",
+    "diverged": "the state left every bounded region; the energy is unbounded below here, so use "
+    "smaller weights or a smaller nudge",
+    "non_finite": "the state became NaN or infinite; check params, or use a smaller nudge",
+    "not_a_minimum": "the rest point is a saddle; start elsewhere or use Flow, which leaves it",
+    "nudge_too_negative": "the Hessian at this negative nudge is not positive definite; use a "
+    "smaller |beta|",
+}
+CODES = tuple(STATUS)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Evidence that a rest point is a minimum.
+
+    Equation: λ_min of ∂²F/∂s∂s at the state; positive iff a strict local minimum.
+    Shapes: `lambda_min` (batch,) or a number, NaN where it was not asked for or β is complex;
+    `method` is dense, lanczos, factorisation (only the sign is known) or none.
+    """
+
+    lambda_min: Any
+    positive: Any
+    method: str
+
+
+@dataclass(frozen=True)
+class Equilibrium:
+    """A state at rest, with its measured residual.
+
+    Equation: residual = |∂F/∂s| / max(1, |s|) (2-norms over all units of a sample).
+    Shapes: `state` a dict as the energy's states; `energy`, `residual`, `steps` per sample;
+    `status` per sample, a name out of STATUS.
+    """
+
+    state: dict[str, Any]
+    energy: Any
+    residual: Any
+    status: Any
+    certificate: Certificate
+    steps: Any
+    method: str
+    tol: float
+
+    @property
+    def converged(self) -> bool:
+        """True if every sample converged."""
+        return bool(np.all(np.asarray(self.status) == "converged"))
+
+    def __repr__(self) -> str:
+        names, counts = np.unique(np.asarray(self.status), return_counts=True)
+        told = ", ".join(f"{n} {c}" for n, c in zip(names, counts, strict=True))
+        return (
+            f"Equilibrium({told}; residual <= {np.max(self.residual):.2g} (tol {self.tol:.2g}), "
+            f"lambda_min >= {np.min(self.certificate.lambda_min):.3g}, "
+            f"steps <= {np.max(self.steps)}, {self.method})"
+        )
+
+    def require(self) -> Equilibrium:
+        """Itself, if every sample converged. Raises: ConvergenceError naming those that did not."""
+        failures(np.atleast_1d(self.status), np.atleast_1d(self.residual), self.tol)
+        return self
+
+
+def failures(status: Any, residual: Any, tol: float, what: str = "relax") -> None:
+    """Raise ConvergenceError if any sample has a status other than converged."""
+    bad = np.flatnonzero(status != "converged")
+    if bad.size:
+        first = bad[0]
+        kind = str(status[first])
+        shown = ", ".join(map(str, bad[:5])) + (", ..." if bad.size > 5 else "")
+        raise ConvergenceError(
+            f"{what}: expected every sample at residual <= {tol:.2g}, got {bad.size} of "
+            f"{status.size} not there (samples {shown}; sample {first}: {kind}, residual "
+            f"{residual[first]:.3g}); {STATUS[kind]}.",
+            tuple(map(str, status)),
+        )

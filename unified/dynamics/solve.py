@@ -1,0 +1,140 @@
+"""The one loop in which every method relaxes, and the checks made where it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from unified.codegen.program import Program
+from unified.dynamics.equilibrium import CODES
+from unified.dynamics.linear import Schur, eliminated
+from unified.dynamics.methods import AbstractMethod
+from unified.dynamics.system import State, System
+
+CODE = {name: k for k, name in enumerate(CODES)}
+FAR = 1e8
+
+
+class Rest(NamedTuple):
+    """Where a relaxation stopped; arrays on phase and batch axes (traceable)."""
+
+    state: State
+    residual: Any
+    code: Any
+    steps: Any
+
+
+def start_state(program: Program, values: Mapping[str, Any]) -> State:
+    """The state a phase starts from: the energy's own start (a forward pass), else zeros.
+
+    Shapes: (phase, batch, units) with the phases of `beta` and the batch of the data.
+    """
+    import jax.numpy as jnp
+
+    beta = values["beta"]
+    data = [values[v.name] for v in program.kernels.data]
+    batch = data[0].shape[0] if data else 1
+    kind = beta.dtype if jnp.iscomplexobj(beta) else program.dtype
+    lead = (beta.shape[0], batch)
+    if program.model.start:
+        found = program.module.call("start", values)
+        return {
+            k: jnp.broadcast_to(v, (*lead, v.shape[-1])).astype(kind) for k, v in found.items()
+        }
+    widths = _widths(program, values)
+    return {n: jnp.zeros((*lead, *shape), kind) for n, shape in widths.items()}
+
+
+def _widths(program: Program, values: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The size of every state, from the declared sizes or from the parameters and data."""
+    known = dict(program.model.sizes)
+    for name, axes in program.kernels.inputs.items():
+        if name in values:
+            known.update(zip(axes, values[name].shape, strict=True))
+    return {s.name: tuple(known[a] for a in s.axes) for s in program.model.states}
+
+
+def relax_arrays(
+    program: Program, values: Mapping[str, Any], start: State, method: AbstractMethod, tol: Any
+) -> Rest:
+    """Relax every phase and sample until its own residual is below `tol` (traceable).
+
+    A sample that has arrived, left every bound or become NaN is frozen: what the others still
+    need cannot change it.
+    """
+    import jax.numpy as jnp
+    from jax import lax
+
+    system = System(program, values)
+    state = system.begin(start)
+
+    def keep(mask: Any, new: Any, old: Any) -> Any:
+        lead = mask.shape
+        if new.shape[:2] == lead:
+            return jnp.where(mask.reshape(lead + (1,) * (new.ndim - 2)), new, old)
+        if new.ndim > 2 and new.shape[1:3] == lead:  # a memory with a leading history axis
+            return jnp.where(mask.reshape((1, *lead) + (1,) * (new.ndim - 3)), new, old)
+        return new
+
+    def measured(state: State) -> tuple[State, Any, Any]:
+        grad = system.gradient(state)
+        size = system.norm(state)
+        residual = system.norm(grad) / jnp.maximum(1.0, size)
+        lost = ~jnp.isfinite(residual) | (size > FAR)
+        return grad, residual, lost
+
+    def going(carry: Any) -> Any:
+        t, *_, active, _ = carry
+        return (t < method.max_steps) & jnp.any(active)
+
+    def step(carry: Any) -> Any:
+        import jax
+
+        t, state, grad, memory, residual, active, steps = carry
+        new, remembered = method.step(system, state, grad, memory)
+        state = {k: keep(active, new[k], state[k]) for k in state}
+        memory = jax.tree.map(lambda a, b: keep(active, a, b), remembered, memory)
+        grad, residual, lost = measured(state)
+        steps = steps + active
+        return t + 1, state, grad, memory, residual, active & (residual > tol) & ~lost, steps
+
+    grad, residual, lost = measured(state)
+    memory = method.begin(system, state)
+    begin = (0, state, grad, memory, residual, (residual > tol) & ~lost,
+             jnp.zeros(residual.shape, jnp.int32))  # fmt: skip
+    _, state, _, _, residual, _, steps = lax.while_loop(going, step, begin)
+    code = jnp.where(residual <= tol, CODE["converged"], CODE["max_steps"])
+    code = jnp.where(system.norm(state) > FAR, CODE["diverged"], code)
+    code = jnp.where(jnp.isfinite(residual), code, CODE["non_finite"])
+    return Rest(state, residual, code, steps)
+
+
+def definite(program: Program, values: Mapping[str, Any], state: State) -> Any:
+    """Whether H is positive definite at a real state, by factorisation, (phase, batch)."""
+    import jax.numpy as jnp
+
+    system = System(program, values)
+    system.begin(state)
+    schur = Schur(system, state, jnp.zeros(state[system.names[0]].shape[:2]))
+    good = schur.definite
+    if schur.matrix is not None:
+        factor = jnp.linalg.cholesky(schur.matrix)
+        good = good & jnp.all(jnp.isfinite(factor), axis=(-2, -1))
+    return good
+
+
+def schur_width(program: Program, values: Mapping[str, Any], state: State) -> int:
+    """How many units remain after the diagonal layers are eliminated."""
+    system = System(program, values)
+    system.begin(state)
+    return sum(map(system.width, system.names)) - sum(map(system.width, eliminated(system)))
+
+
+def judge(code: Any, positive: Any, beta: Any) -> Any:
+    """Statuses after the minimum test: a saddle, or a nudge past the guard, is not converged."""
+    import jax.numpy as jnp
+
+    fine = (code == CODE["converged"]) & ~positive
+    blame = jnp.where(beta[:, None].real < 0, CODE["nudge_too_negative"], CODE["not_a_minimum"])
+    lost = (beta[:, None].real < 0) & (code != CODE["converged"]) & ~positive
+    return jnp.where(fine | lost, blame, code)

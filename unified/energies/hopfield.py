@@ -1,0 +1,76 @@
+"""Additive Hopfield energies: layered, and densely recurrent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from unified.base.errors import bad_input
+from unified.energies.energy import Energy
+from unified.energies.initial import Initial
+from unified.symbolic.axis import Axis
+from unified.symbolic.build import add, var
+from unified.symbolic.nodes import Expr, Var
+from unified.symbolic.scalar import fn
+
+
+def layer_axes(sizes: Sequence[int], least: int = 2) -> list[Axis]:
+    """One axis per layer, numbered up from the input. Raises: InputError for bad sizes."""
+    good = len(sizes) >= least and all(isinstance(n, int) and n > 0 for n in sizes)
+    if not good:
+        raise bad_input("sizes", f"at least {least} positive integers", repr(sizes), "e.g. [4, 3]")
+    return [Axis(f"n{k}") for k in range(len(sizes))]
+
+
+def hopfield(sizes: Sequence[int], rho: Any = "tanh") -> Energy:
+    """The layered additive Hopfield energy, input clamped.
+
+    Equation: E = Σ_l ½|s_l|² − Σ_l ρ(s_{l-1})ᵀ W_l ρ(s_l) − Σ_l b_lᵀ ρ(s_l), with ρ(s_0) := x.
+    Shapes: x (n0), s_l (n_l), W_l (n_{l-1}, n_l), b_l (n_l); energy dimensionless, per sample.
+    Raises: InputError for bad sizes or an unknown nonlinearity.
+    Reference: Hopfield (1984); Scellier & Bengio (2017), arXiv:1602.05179.
+    """
+    axs = layer_axes(sizes)
+    law = fn(rho)
+    x = var("x", axs[0])
+    states = [var(f"s{k}", a) for k, a in enumerate(axs) if k]
+    weights = [var(f"W{k}", axs[k - 1], axs[k]) for k in range(1, len(axs))]
+    biases = [var(f"b{k}", axs[k]) for k in range(1, len(axs))]
+    below: Expr = x
+    terms: list[Expr] = []
+    for s, w, b in zip(states, weights, biases, strict=True):
+        rate = law(s)
+        terms += [0.5 * s.sq(), -(below @ w @ rate), -(b @ rate)]
+        below = rate
+    initial = {"W1": Initial("normal", 1.0, fan=0)}
+    return Energy(
+        add(*terms), states, [*weights, *biases], [x], sizes=dict(zip(axs, sizes, strict=True)),
+        initial=initial, name="hopfield",
+    )  # fmt: skip
+
+
+def recurrent(n: int, inputs: int | None = None, rho: Any = "tanh") -> Energy:
+    """The dense recurrent Hopfield energy with a symmetric weight matrix.
+
+    Equation: E = ½|s|² − ½ρ(s)ᵀWρ(s) − (b + Ux)ᵀρ(s), W = Wᵀ (the input term only if `inputs`).
+    Shapes: s, b (n), W (n, n) symmetric, U (n, m), x (m).
+    Raises: InputError for bad sizes; a run with an asymmetric W is refused.
+    Reference: Hopfield (1984), PNAS 81, 3088.
+    """
+    (a,) = layer_axes([n], least=1)
+    law = fn(rho)
+    s, b, w = var("s", a), var("b", a), var("W", a, a, symmetric=True)
+    rate = law(s)
+    expr = 0.5 * s.sq() - 0.5 * (rate @ w @ rate) - b @ rate
+    params: list[Var] = [w, b]
+    sizes = {a: n}
+    ins: list[Var] = []
+    if inputs is not None:
+        layer_axes([inputs], least=1)
+        m = Axis("m0")
+        u, x = var("U", a, m), var("x", m)
+        expr = expr - rate @ u @ x
+        params.append(u)
+        sizes[m] = inputs
+        ins.append(x)
+    return Energy(expr, [s], params, ins, sizes=sizes, name="recurrent")

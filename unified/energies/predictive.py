@@ -1,0 +1,93 @@
+"""Predictive-coding energies: a chain of Gaussian predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from unified.base.errors import bad_input
+from unified.energies.energy import Energy
+from unified.energies.hopfield import layer_axes
+from unified.energies.initial import Initial
+from unified.symbolic.axis import Axis
+from unified.symbolic.build import add, logdet, var
+from unified.symbolic.nodes import Expr, Var
+from unified.symbolic.scalar import fn
+
+
+def predictive(
+    sizes: Sequence[int],
+    f: Any = "tanh",
+    precision: str = "identity",
+    convention: str = "f(Wz)",
+) -> Energy:
+    """The layered predictive-coding energy, input clamped.
+
+    Equation: E = Σ_l ½ε_lᵀΠ_lε_l − ½log det Π_l, ε_l = z_l − μ_l, with μ_l = f(W_l z_{l-1} + b_l)
+    for convention "f(Wz)" (the last prediction is linear) and μ_l = W_l f(z_{l-1}) + b_l for
+    "Wf(z)" (the input enters linearly); Π_l = 1 for precision "identity".
+    Shapes: x = z_0 (n0), z_l, b_l (n_l), W_l (n_l, n_{l-1}), Π_l (n_l, n_l) symmetric.
+    Raises: InputError for an unknown convention or precision.
+    Reference: Rao & Ballard (1999); Whittington & Bogacz (2017), Neural Computation 29, 1229.
+    """
+    if convention not in ("f(Wz)", "Wf(z)"):
+        raise bad_input("convention", "'f(Wz)' or 'Wf(z)'", repr(convention), "choose one")
+    if precision not in ("identity", "full"):
+        raise bad_input("precision", "'identity' or 'full'", repr(precision), "choose one")
+    axs = layer_axes(sizes)
+    law = fn(f)
+    x = var("x", axs[0])
+    states = [var(f"z{k}", a) for k, a in enumerate(axs) if k]
+    weights = [var(f"W{k}", axs[k], axs[k - 1]) for k in range(1, len(axs))]
+    biases = [var(f"b{k}", axs[k]) for k in range(1, len(axs))]
+    precisions: list[Var] = []
+    initial: dict[str, Initial] = {}
+    terms: list[Expr] = []
+    below: Expr = x
+    forward: Expr = x
+    start: dict[str, Expr] = {}
+    last = len(states)
+
+    def predict(k: int, lower: Expr, w: Expr, b: Expr) -> Expr:
+        if convention == "f(Wz)":
+            drive = w @ lower + b
+            return drive if k == last else law(drive)
+        return w @ (lower if k == 1 else law(lower)) + b
+
+    for k, (z, w, b) in enumerate(zip(states, weights, biases, strict=True), start=1):
+        initial[w.name] = Initial("normal", 1.0, fan=1)
+        forward = predict(k, forward, w, b)
+        start[z.name] = forward
+        eps = z - predict(k, below, w, b)
+        if precision == "identity":
+            terms.append(0.5 * eps.sq())
+        else:
+            p = var(f"P{k}", axs[k], axs[k], symmetric=True)
+            precisions.append(p)
+            initial[p.name] = Initial("identity")
+            terms += [0.5 * (eps @ p @ eps), -0.5 * logdet(p)]
+        below = z
+    return Energy(
+        add(*terms), states, [*weights, *biases, *precisions], [x],
+        sizes=dict(zip(axs, sizes, strict=True)), initial=initial, start=start,
+        name="predictive",
+    )  # fmt: skip
+
+
+def linear_gaussian(n: int, m: int) -> Energy:
+    """The linear-Gaussian energy: a quadratic well driven by an input.
+
+    Equation: E = ½sᵀAs − (b + Ux)ᵀs, A = Aᵀ ≻ 0: prior N(A⁻¹(b+Ux), T·A⁻¹).
+    Shapes: s, b (n), A (n, n), U (n, m), x (m).
+    Raises: InputError for bad sizes.
+    Reference: theory page D1; Bishop (2006), section 2.3.
+    """
+    layer_axes([n, m])
+    a, c = Axis("n0"), Axis("m0")
+    s, b, x = var("s", a), var("b", a), var("x", c)
+    big, u = var("A", a, a, symmetric=True), var("U", a, c)
+    expr = 0.5 * (s @ big @ s) - b @ s - s @ u @ x
+    return Energy(
+        expr, [s], [big, b, u], [x], sizes={a: n, c: m},
+        initial={"A": Initial("identity")}, name="linear_gaussian",
+    )  # fmt: skip

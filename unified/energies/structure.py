@@ -1,0 +1,80 @@
+"""Which blocks of a Hessian are zero, diagonal or dense, read off the expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from unified.symbolic.axis import Index
+from unified.symbolic.contract import contract
+from unified.symbolic.nodes import Add, Delta, Einsum, Expr, Zero
+
+if TYPE_CHECKING:
+    from unified.energies.energy import Energy
+
+
+def is_diagonal(block: Expr) -> bool:
+    """True if a square block is diagonal by construction (every term carries an identity)."""
+    if block.ndim != 2 or block.axes[0] is not block.axes[1]:
+        return False
+    if isinstance(block, Delta | Zero):
+        return True
+    if isinstance(block, Add):
+        return all(is_diagonal(t) for t in block.terms)
+    if isinstance(block, Einsum):
+        return any(isinstance(f, Delta) for f in block.factors)
+    return False
+
+
+def diagonal_of(block: Expr) -> Expr:
+    """The diagonal of a square block as a vector, identities resolved term by term."""
+    if isinstance(block, Add):
+        from unified.symbolic.build import add
+
+        return add(*(diagonal_of(t) for t in block.terms), flatten=False)
+    i = Index(block.axes[0])
+    return contract(1, [(block, (i, i))], (i,))
+
+
+@dataclass(frozen=True)
+class Structure:
+    """The kind of every Hessian block: `zero`, `diagonal` or `dense`, by pair of states."""
+
+    states: tuple[str, ...]
+    kinds: Mapping[tuple[str, str], str]
+
+    @classmethod
+    def of(cls, energy: Energy) -> Structure:
+        """Read the structure off the symbolic Hessian of an energy."""
+        kinds = {}
+        for pair, block in energy.hessians.items():
+            if isinstance(block, Zero):
+                kinds[pair] = "zero"
+            else:
+                same = pair[0] == pair[1]
+                kinds[pair] = "diagonal" if same and is_diagonal(block) else "dense"
+        return cls(tuple(s.name for s in energy.states), kinds)
+
+    @property
+    def nonzero(self) -> int:
+        """The number of blocks that are not structural zeros."""
+        return sum(kind != "zero" for kind in self.kinds.values())
+
+    @property
+    def bandwidth(self) -> int:
+        """The largest |i − j| of a nonzero block (1: block tridiagonal)."""
+        at = {name: k for k, name in enumerate(self.states)}
+        return max(
+            (abs(at[a] - at[b]) for (a, b), kind in self.kinds.items() if kind != "zero"),
+            default=0,
+        )
+
+    def __repr__(self) -> str:
+        mark = {"zero": "·", "diagonal": "\\", "dense": "█"}
+        width = max(map(len, self.states))
+        rows = [
+            f"{a:>{width}} " + " ".join(mark[self.kinds[a, b]] for b in self.states)
+            for a in self.states
+        ]
+        return "\n".join([*rows, "· zero   \\ diagonal   █ dense"])

@@ -1,0 +1,30 @@
+"""What was claimed, what was measured: figures, one HTML page, and results.json."""
+
+from unified.report.figures import new_axes, png_bytes, save_png
+from unified.report.html import Report
+from unified.report.plots import plot_gradient_agreement, plot_hessian_structure
+from unified.report.plots_lines import (
+    fitted_order,
+    plot_beta_order,
+    plot_learning_curves,
+    plot_relaxation,
+)
+from unified.report.results import Check, all_passed, environment, failed_first, write_results
+
+__all__ = [
+    "Check",
+    "Report",
+    "all_passed",
+    "environment",
+    "failed_first",
+    "fitted_order",
+    "new_axes",
+    "plot_beta_order",
+    "plot_gradient_agreement",
+    "plot_hessian_structure",
+    "plot_learning_curves",
+    "plot_relaxation",
+    "png_bytes",
+    "save_png",
+    "write_results",
+]
