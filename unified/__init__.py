@@ -10,11 +10,16 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_SYMBOLIC = "axes var scalar fn inv logdet eye ones einsum outer logsumexp softmax exp log tanh"
+_SYMBOLIC = (
+    "axes var scalar fn inv logdet eye ones einsum outer logsumexp softmax exp log tanh "
+    "derivative substitute prove Proof symmetric positive_definite invertible orthogonal let "
+    "Claim Step Series coefficients"
+)
 _DYNAMICS = "Phase relax Newton FixedPoint Flow Equilibrium"
 _LEARNING = (
     "OneSided Centered Holomorphic Contrastive PredictiveCoding Implicit Unrolled "
-    "FiniteDifference fit GradientEstimate"
+    "FiniteDifference fit FitResult GradientEstimate cosine relative_error measure_order "
+    "directional_differences random_directions predict error_rate"
 )
 
 # Public name -> "module" or "module:attribute".

@@ -103,15 +103,21 @@ def generate(kernels: Kernels, backend: str, sizes: Mapping[Axis, int]) -> Modul
 
 
 def _outputs(lowering: Lowering, kernel: Kernel) -> dict[str, int]:
-    """The values of a kernel's outputs; arrays that only broadcast are spelled out."""
+    """The values of a kernel's outputs, aligned to the axes an output must have.
+
+    Hessian blocks and starts may broadcast; all others are spelled out in full.
+    """
     found = {}
     g = lowering.graph
     for name, expr in kernel.outputs.items():
-        value = lowering.full(expr)
-        if kernel.name not in ("hessian", "start"):
-            want = _shape(kernel, expr)
-            if g[value].axes != want:
-                value = g.put("broadcast", (value,), want, want)
+        value, present = lowering(expr)
+        want = _shape(kernel, expr)
+        lead = len(want) - expr.ndim  # batch axes the expression does not have
+        have = [a for a in want[:2] if a in expr.axes[:2]] if lead else []
+        labels = [want.index(expr.axes[k]) if k < len(have) else k + lead for k in present]
+        value = g.aligned(value, tuple(labels), tuple(range(len(want))))
+        if kernel.name not in ("hessian", "start") and g[value].axes != want:
+            value = g.put("broadcast", (value,), want, want)
         found[name] = value
     return found
 

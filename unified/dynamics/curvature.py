@@ -7,6 +7,7 @@ from typing import Any
 
 from unified.codegen.dense import assemble
 from unified.codegen.program import Program
+from unified.dynamics import batched
 from unified.dynamics.system import State, System
 
 DENSE = 300
@@ -19,14 +20,12 @@ def lambda_min(program: Program, values: Mapping[str, Any], state: State) -> tup
     residual, over min(N, 80) fully reorthogonalised steps.
     Reference: Golub & Van Loan (2013), chapter 10.
     """
-    import jax.numpy as jnp
-
     system = System(program, values)
     system.begin(state)
     total = sum(map(system.width, system.names))
     if total <= DENSE:
         dense = assemble(program, {**system.fixed, **state})
-        return jnp.linalg.eigvalsh(dense)[..., 0], "dense"
+        return batched.smallest_eigenvalue(dense), "dense"
     return _lanczos(system, state, total), "lanczos"
 
 
@@ -60,4 +59,4 @@ def _lanczos(system: System, state: State, total: int) -> Any:
     off = jnp.zeros((*lead, steps, steps), kind)
     index = jnp.arange(steps - 1)
     off = off.at[..., index, index + 1].set(side).at[..., index + 1, index].set(side)
-    return jnp.linalg.eigvalsh(main + off)[..., 0]
+    return batched.smallest_eigenvalue(main + off)

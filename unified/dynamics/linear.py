@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from unified.dynamics import batched
 from unified.dynamics.system import State, System
 
 DENSE_LIMIT = 256
@@ -26,22 +27,8 @@ def solve_newton(
     """δ with (H + shift) δ = grad, and whether H + shift was positive definite, per sample."""
     rest = sum(system.width(n) for n in system.names) - sum(map(system.width, eliminated(system)))
     if linear == "cg" or (linear == "auto" and rest > DENSE_LIMIT):
-        return _conjugate_gradients(system, state, grad, shift)
+        return conjugate_gradients(system, state, grad, shift)
     return _schur(system, state, grad, shift)
-
-
-def _factor_solve(matrix: Any, right: Any) -> tuple[Any, Any]:
-    """matrix⁻¹ right and positive definiteness (for complex matrices: solvability)."""
-    import jax.numpy as jnp
-    from jax.scipy.linalg import cho_solve
-
-    if jnp.iscomplexobj(matrix):
-        found = jnp.linalg.solve(matrix, right)
-        return found, jnp.all(jnp.isfinite(found), axis=(-2, -1))
-    factor = jnp.linalg.cholesky(matrix)
-    good = jnp.all(jnp.isfinite(factor), axis=(-2, -1))
-    safe = jnp.where(good[..., None, None], factor, jnp.eye(matrix.shape[-1], dtype=matrix.dtype))
-    return cho_solve((safe, True), right), good
 
 
 class Schur:
@@ -101,12 +88,12 @@ class Schur:
         found: State = {}
         if self.keep:
             stacked = jnp.concatenate([kept[a] for a in self.keep], axis=-1)
-            solved, good = _factor_solve(self.matrix, stacked[..., None])
+            solved, good = batched.solve(self.matrix, stacked)
             definite = definite & good
             start = 0
             for a in self.keep:
                 stop = start + right[a].shape[-1]
-                found[a] = solved[..., start:stop, 0]
+                found[a] = solved[..., start:stop]
                 start = stop
         for n in self.outs:
             r = right[n]
@@ -133,7 +120,7 @@ def _schur(system: System, state: State, grad: State, shift: Any) -> tuple[State
     return Schur(system, state, shift).solve(grad)
 
 
-def _conjugate_gradients(
+def conjugate_gradients(
     system: System, state: State, grad: State, shift: Any, rtol: float | None = None
 ) -> tuple[State, Any]:
     """Conjugate gradients, every sample to its own tolerance; negative curvature is reported."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from unified.base.errors import bad_input
+from unified.dynamics import batched
 
 if TYPE_CHECKING:
     from unified.dynamics.system import System
@@ -79,7 +80,7 @@ class FixedPoint(AbstractMethod):
                 c = jnp.where(c.real > 0.05, c, 1.0)
                 move = g / c
             else:
-                move = jnp.linalg.solve(c, g[..., None])[..., 0]
+                move, _ = batched.solve(c, g)
             state = {**state, name: state[name] - move}
         return state
 
@@ -102,7 +103,7 @@ class FixedPoint(AbstractMethod):
         trace = jnp.trace(gram, axis1=-2, axis2=-1).real
         eps = jnp.finfo(change.real.dtype).eps
         ridge = (10 * eps * trace + jnp.finfo(change.real.dtype).tiny)[..., None, None]
-        weight = jnp.linalg.solve(gram + ridge * jnp.eye(self.anderson), right[..., None])[..., 0]
+        weight, _ = batched.solve(gram + ridge * jnp.eye(self.anderson), right)
         mixed = new - jnp.einsum("kba,akbi->kbi", weight, d_image)
         good = jnp.all(jnp.isfinite(mixed), axis=-1, keepdims=True)
         mixed = jnp.where(good, mixed, new)

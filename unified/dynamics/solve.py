@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from unified.codegen.program import Program
+from unified.dynamics import batched
 from unified.dynamics.equilibrium import CODES
 from unified.dynamics.linear import Schur, eliminated
 from unified.dynamics.methods import AbstractMethod
@@ -118,8 +119,7 @@ def definite(program: Program, values: Mapping[str, Any], state: State) -> Any:
     schur = Schur(system, state, jnp.zeros(state[system.names[0]].shape[:2]))
     good = schur.definite
     if schur.matrix is not None:
-        factor = jnp.linalg.cholesky(schur.matrix)
-        good = good & jnp.all(jnp.isfinite(factor), axis=(-2, -1))
+        good = good & batched.definite(schur.matrix)
     return good
 
 

@@ -58,6 +58,35 @@ class Energy:
         self.initial = {p.name: default_initial(p) for p in self.params} | dict(initial or {})
         self.output = self.states[-1] if output is None else self.state(output)
 
+    @classmethod
+    def from_sympy(
+        cls, expr: sympy.Basic, states: Iterable[str], params: Iterable[str] = (),
+        inputs: Iterable[str] = (), *, symmetric: Iterable[str] = (), name: str = "energy",
+    ) -> Energy:  # fmt: skip
+        """An energy written as a SymPy matrix expression; roles are told by symbol name.
+
+        Equation: the scalar `expr` of MatrixSymbols, read through a whitelist of operations.
+        Shapes: an n×1 MatrixSymbol is a vector; equal symbolic sizes become one axis.
+        Raises: InputError naming what is not on the whitelist, or a name that does not occur.
+        """
+        from unified.symbolic.from_sympy import read_matrix_expr
+
+        reading = read_matrix_expr(expr, symmetric=tuple(symmetric))
+
+        def pick(names: Iterable[str], what: str) -> list[Var]:
+            found = []
+            for n in names:
+                if n not in reading.variables:
+                    known = ", ".join(reading.variables)
+                    raise bad_input(what, f"names among {known}", repr(n), "use a symbol's name")
+                found.append(reading.variables[n])
+            return found
+
+        return cls(
+            reading.expr, pick(states, "states"), pick(params, "params"), pick(inputs, "inputs"),
+            sizes=reading.sizes, name=name,
+        )  # fmt: skip
+
     # --- checks -----------------------------------------------------------------------------
     def _check(self) -> None:
         if not isinstance(self.expr, Expr) or self.expr.axes:

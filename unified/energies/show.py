@@ -81,7 +81,8 @@ def energy_text(energy: Energy) -> str:
     """A summary for a terminal: variables, dynamics, learning rules and Hessian structure."""
 
     def listed(members: tuple[Var, ...]) -> str:
-        return ", ".join(text(v) for v in members) or "none"
+        shown = (f"{v.name}[{', '.join(a.name for a in v.axes)}]" for v in members)
+        return ", ".join(shown).replace("[]", "") or "none"
 
     out = [
         f"energy {energy.name}",

@@ -110,7 +110,8 @@ def prepare(roots: Iterable[Expr], assume: Iterable[Assumption]) -> Prepared:
             raise bad_input("assume", "assumptions", repr(a), remedy)
         if a.kind == "let":
             if a.var in named:
-                raise bad_input("let", "one meaning per name", f"two for '{a.var.name}'", "drop one")
+                twice = f"two for '{a.var.name}'"
+                raise bad_input("let", "one meaning per name", twice, "drop one")
             named.add(a.var)
             continue
         kinds[a.var.name] = kinds.get(a.var.name, frozenset()) | {a.kind}

@@ -22,6 +22,7 @@ class Axis:
     """
 
     __slots__ = ("__dict__", "name")
+    name: str
     _known: dict[str, Axis] = {}  # noqa: RUF012 - the intern table
 
     def __new__(cls, name: str) -> Axis:

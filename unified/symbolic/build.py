@@ -57,6 +57,8 @@ def as_expr(value: Any) -> Expr:
     if isinstance(value, sympy.Symbol):
         return var(value.name)
     if isinstance(value, sympy.Expr) and value.is_number and not value.has(sympy.Float):
+        if value.has(sympy.oo, -sympy.oo, sympy.zoo, sympy.nan):
+            raise bad_input("coefficient", "a finite number", str(value), "use a finite one")
         return constant(value)
     if isinstance(value, numbers.Real | sympy.Float):
         return constant(_exact(value))
@@ -215,6 +217,8 @@ def einsum(spec: str, *operands: Any) -> Expr:
 def power(x: Expr, exponent: Any) -> Expr:
     """The elementwise power; small whole powers stay products."""
     p = as_expr(exponent)
+    if isinstance(p, Zero) and not p.axes:
+        return ones(*x.axes)
     if not (isinstance(p, Einsum) and not p.factors):
         raise bad_input("exponent", "an exact number", repr(exponent), "use un.fn for others")
     if p.coef in (2, 3, 4):
@@ -229,12 +233,18 @@ def elementwise(law: ScalarFn, x: Expr) -> Expr:
     """law(x) entry by entry; affine laws and constants are resolved."""
     ix = indices(x.axes)
     slope = law.diff().expr
-    if slope.is_number:
+    # a slope of 0 is not enough: that of a step is 0 almost everywhere
+    if slope.is_number and not sympy.expand(law.expr - slope * X).has(X):
         start = contract(law.expr.subs(X, 0), [], ix)
         return add(start, contract(slope, [(x, ix)], ix))
     if isinstance(x, Zero) or (isinstance(x, Einsum) and not x.factors):
-        value = sympy.Integer(0) if isinstance(x, Zero) else x.coef
-        return contract(law.expr.subs(X, value), [], ix)
+        at = sympy.Integer(0) if isinstance(x, Zero) else x.coef
+        value = law.expr.subs(X, at)
+        if value.has(sympy.zoo, sympy.nan, sympy.oo):
+            raise bad_input(
+                "argument", f"a constant where {law.expr} is finite", str(at), "change the constant"
+            )
+        return contract(value, [], ix)
     return Map.make(law, x)
 
 

@@ -14,7 +14,17 @@ from unified.symbolic.build import add, scale
 from unified.symbolic.contract import Part, contract, is_symmetric
 from unified.symbolic.network import inner_indices, ordered, parts_of, shorten
 from unified.symbolic.nodes import (
-    Add, Delta, Einsum, Expr, Inv, LogDet, LogSumExp, Map, Softmax, Zero, walk,
+    Add,
+    Delta,
+    Einsum,
+    Expr,
+    Inv,
+    LogDet,
+    LogSumExp,
+    Map,
+    Softmax,
+    Zero,
+    walk,
 )  # fmt: skip
 
 
@@ -112,7 +122,7 @@ class Canonical:
     def _whole(self, parts: list[Part], out: Sequence[Index]) -> list[Part]:
         """Cancel a sum against its own inverse or reciprocal, before it is multiplied out."""
         for j, (g, gx) in enumerate(parts):
-            if not isinstance(g, Add):
+            if not isinstance(g, Add) or len(parts) == 1:
                 continue
             square = g.ndim == 2 and g.axes[0] is g.axes[1]
             matrix = laws.inverse(self, g) if square else None

@@ -121,14 +121,17 @@ def _finish(
     if len(factors) > 1:
         factors = sorted(factors, key=lambda p: (p[0].digest, [rank.get(i, big) for i in p[1]]))
     number = dict(rank)
+    free = [len(ix) == 2 and is_symmetric(f) for f, ix in factors]  # slots in either order
+    # The others name the labels first, so that s@S@u and u@S@s are one node.
+    for late in (False, True):
+        for (_, ix), swappable in zip(factors, free, strict=True):
+            if swappable is late:
+                for i in ix:
+                    number.setdefault(i, len(number))
     labels = []
-    for f, ix in factors:
-        if len(ix) == 2 and is_symmetric(f):
-            ix = tuple(sorted(ix, key=lambda i: number.get(i, 1 << 30)))
-        for i in ix:
-            if i not in number:
-                number[i] = len(number)
-        labels.append(tuple(number[i] for i in ix))
+    for (_, ix), swappable in zip(factors, free, strict=True):
+        found = tuple(number[i] for i in ix)
+        labels.append(tuple(sorted(found)) if swappable else found)
     if coef == 1 and len(factors) == 1 and labels[0] == tuple(range(len(out))):
         return factors[0][0]
     return Einsum.make(out_axes, coef, tuple(f for f, _ in factors), tuple(labels))

@@ -9,7 +9,18 @@ import sympy
 
 from unified.symbolic.modular import P
 from unified.symbolic.nodes import (
-    Add, Delta, Einsum, Expr, Inv, LogDet, LogSumExp, Map, Softmax, Var, Zero, walk,
+    Add,
+    Delta,
+    Einsum,
+    Expr,
+    Inv,
+    LogDet,
+    LogSumExp,
+    Map,
+    Softmax,
+    Var,
+    Zero,
+    walk,
 )  # fmt: skip
 
 _LOG = 64  # the largest exponent with which a logarithm's argument is multiplied out

@@ -11,7 +11,18 @@ from sympy.core.function import AppliedUndef
 
 from unified.base.errors import bad_input
 from unified.symbolic.nodes import (
-    Add, Delta, Einsum, Expr, Inv, LogDet, LogSumExp, Map, Softmax, Var, Zero, walk,
+    Add,
+    Delta,
+    Einsum,
+    Expr,
+    Inv,
+    LogDet,
+    LogSumExp,
+    Map,
+    Softmax,
+    Var,
+    Zero,
+    walk,
 )  # fmt: skip
 from unified.symbolic.scalar import X
 
@@ -48,6 +59,8 @@ def scalar_value(e: sympy.Expr, env: Mapping[sympy.Symbol, Any], algebra: Algebr
         return env[e]
     if e.is_Rational:
         return algebra.number(e)
+    if e.has(sympy.zoo, sympy.oo, -sympy.oo, sympy.nan, sympy.I):
+        raise bad_input("expression", "finite real coefficients", str(e), "check for 1/0 and √−1")
     if e.is_Add:
         total = scalar_value(e.args[0], env, algebra)
         for a in e.args[1:]:
@@ -72,8 +85,7 @@ def scalar_value(e: sympy.Expr, env: Mapping[sympy.Symbol, Any], algebra: Algebr
     if isinstance(e, AppliedUndef) and len(e.args) == 1:
         return algebra.call(e.func.__name__, 0, scalar_value(e.args[0], env, algebra))
     if isinstance(e, sympy.Function) and len(e.args) == 1:
-        inner = sympy.Symbol("x_", real=True)
-        return algebra.function(e.func(inner), scalar_value(e.args[0], env, algebra))
+        return algebra.function(e.func(X), scalar_value(e.args[0], env, algebra))
     if not e.free_symbols:
         return algebra.constant(e)
     if e.free_symbols == {X}:
@@ -199,5 +211,5 @@ def _contract(parts: list[tuple], keep: set[int], algebra: Algebra) -> tuple:
     args: list[Any] = []
     for array, ls in parts:
         args += [array, [at[k] for k in ls]]
-    found = np.einsum(*args, [at[k] for k in kept])
-    return algebra.reduce(found if kept else np.asarray(found, dtype=algebra.dtype)), kept
+    found = algebra.reduce(np.einsum(*args, [at[k] for k in kept]))
+    return _array(found, tuple(np.shape(found)), algebra), kept

@@ -8,7 +8,13 @@ import numpy as np
 import sympy
 
 from unified.symbolic.modular import (
-    P, Logs, Singular, identity, inverse, random_element, root, solve,
+    Logs,
+    P,
+    identity,
+    inverse,
+    random_element,
+    root,
+    solve,
 )  # fmt: skip
 from unified.symbolic.nodes import Var
 
@@ -54,11 +60,9 @@ class Field:
         return pow(inverse(base) if top < 0 else base, abs(top), P)
 
     def _root(self, v: int) -> int:
+        self.interpreted.add("sqrt")  # its sign is a convention, and half the field has no root
         found = root(v)
-        if found is None:
-            self.interpreted.add("sqrt")
-            return self._table("sqrt", 0, v)
-        return found
+        return self._table("sqrt", 0, v) if found is None else found
 
     # --- functions --------------------------------------------------------------------------
     def _table(self, name: str, order: int, v: int) -> int:

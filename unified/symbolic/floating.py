@@ -56,7 +56,10 @@ class Floating:
         return law(x)
 
     def inv(self, x: np.ndarray) -> np.ndarray:
-        return np.linalg.inv(x)
+        try:
+            return np.linalg.inv(x)
+        except np.linalg.LinAlgError:
+            return np.full(x.shape, np.nan)
 
     def logdet(self, x: np.ndarray) -> np.ndarray:
         return np.linalg.slogdet(x)[1]

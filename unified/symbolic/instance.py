@@ -15,7 +15,18 @@ import sympy
 from unified.base.errors import bad_input
 from unified.symbolic.axis import Axis
 from unified.symbolic.nodes import (
-    Add, Delta, Einsum, Expr, Inv, LogDet, LogSumExp, Map, Softmax, Var, Zero, walk,
+    Add,
+    Delta,
+    Einsum,
+    Expr,
+    Inv,
+    LogDet,
+    LogSumExp,
+    Map,
+    Softmax,
+    Var,
+    Zero,
+    walk,
 )  # fmt: skip
 from unified.symbolic.scalar import ScalarFn, X, hard_sigmoid, logistic, relu, softplus, step
 

@@ -11,10 +11,31 @@ from unified.symbolic.contract import ONE, is_symmetric
 from unified.symbolic.latex_index import IndexNotation
 from unified.symbolic.latex_product import IDENTITY, Part, Product, Stuck, join_scalars
 from unified.symbolic.latex_scalar import (
-    ATOM, HADAMARD, POWER, PRODUCT, SUM, Key, Tex, bracket, law_tex, name_tex, natural, number_tex,
+    ATOM,
+    HADAMARD,
+    POWER,
+    PRODUCT,
+    SUM,
+    Key,
+    Tex,
+    bracket,
+    law_tex,
+    name_tex,
+    natural,
+    number_tex,
 )  # fmt: skip
 from unified.symbolic.nodes import (
-    Add, Delta, Einsum, Expr, Inv, LogDet, LogSumExp, Map, Softmax, Var, Zero,
+    Add,
+    Delta,
+    Einsum,
+    Expr,
+    Inv,
+    LogDet,
+    LogSumExp,
+    Map,
+    Softmax,
+    Var,
+    Zero,
 )  # fmt: skip
 
 # One term of a sum: its sign, its text without the sign, and where it stands among the others.
@@ -78,7 +99,7 @@ class Typesetter:
             level = POWER if "^" in text else ATOM
             return Tex(text, level, symmetric, key=(0, natural(x.name)))
         if isinstance(x, Zero):
-            return Tex("0", symmetric=symmetric)
+            return Tex(r"\mathbf{0}" if x.ndim else "0", symmetric=symmetric)
         if isinstance(x, Delta):
             return IDENTITY
         if isinstance(x, Inv):

@@ -8,10 +8,28 @@ import sympy
 
 from unified.symbolic.latex_product import Stuck
 from unified.symbolic.latex_scalar import (
-    ATOM, HADAMARD, PRODUCT, SUM, Tex, bracket, law_tex, number_tex, split_name,
+    ATOM,
+    HADAMARD,
+    PRODUCT,
+    SUM,
+    Tex,
+    bracket,
+    law_tex,
+    number_tex,
+    split_name,
 )  # fmt: skip
 from unified.symbolic.nodes import (
-    Add, Delta, Einsum, Expr, Inv, LogDet, LogSumExp, Map, Softmax, Var, Zero,
+    Add,
+    Delta,
+    Einsum,
+    Expr,
+    Inv,
+    LogDet,
+    LogSumExp,
+    Map,
+    Softmax,
+    Var,
+    Zero,
 )  # fmt: skip
 
 if TYPE_CHECKING:

@@ -48,10 +48,11 @@ def hadamard(chains: Sequence[Chain]) -> Chain:
     return ((Tex(text, HADAMARD, symmetric, key=(4, text)), False),)
 
 
-def diag(chain: Chain) -> Chain:
-    """diag(·): the diagonal matrix of a vector, or the diagonal of a matrix."""
+def diag(chain: Chain, vector: bool = False) -> Chain:
+    """diag(·): the diagonal matrix of a vector, or (`vector`) the diagonal of a matrix."""
     t = show(chain)
-    return ((Tex(rf"\operatorname{{diag}}{bracket(t.text)}", symmetric=True, key=t.key), False),)
+    text = rf"\operatorname{{diag}}{bracket(t.text)}"
+    return ((Tex(text, symmetric=not vector, key=t.key), False),)
 
 
 def _turns(chain: Chain) -> int:
@@ -131,7 +132,7 @@ class Product:
                 self.scalars.append(trace(m[2]))
                 self.summed.discard(label)
             else:
-                self.vectors.setdefault(label, []).append(diag(m[2]))
+                self.vectors.setdefault(label, []).append(diag(m[2], vector=True))
 
     def _eliminate(self) -> None:
         """Remove the summed label that leaves the simplest product."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import sympy
 
@@ -11,9 +11,19 @@ from unified.symbolic.build import constant
 from unified.symbolic.contract import Part, contract, is_symmetric
 from unified.symbolic.network import parts_of, power_of, power_parts
 from unified.symbolic.nodes import (
-    Add, Delta, Einsum, Expr, Inv, LogDet, LogSumExp, Map, Softmax, Var, Zero,
+    Add,
+    Delta,
+    Einsum,
+    Expr,
+    Inv,
+    LogDet,
+    LogSumExp,
+    Map,
+    Softmax,
+    Var,
+    Zero,
 )  # fmt: skip
-from unified.symbolic.scalar import X, ScalarFn
+from unified.symbolic.scalar import ScalarFn, X
 
 if TYPE_CHECKING:
     from unified.symbolic.canonical import Canonical
@@ -51,6 +61,8 @@ def elementwise(run: Canonical, law: sympy.Expr, a: Expr) -> Expr:
         return contract(law, [], indices(a.axes))
     if isinstance(a, Zero) or (isinstance(a, Einsum) and not a.factors):
         value = law.subs(X, a.coef if isinstance(a, Einsum) else 0)
+        if value.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I):
+            return Map.make(ScalarFn(law), a)  # undefined: exact evaluation will say so
         return contract(value, [], indices(a.axes))
     small, keep = squeezed(a)
     if small is not a:
@@ -61,9 +73,10 @@ def elementwise(run: Canonical, law: sympy.Expr, a: Expr) -> Expr:
     terms = []
     for term in sympy.Add.make_args(expanded):
         coef, rest = term.as_independent(X, as_Add=False)
-        atoms = [_atom(run, f, a) for f in sympy.Mul.make_args(rest)]
+        atoms = [_atom(run, f, a) for f in sympy.Mul.make_args(rest) if f != 1]
         ix = indices(a.axes)
-        terms.append(run.product(coef, [(x, ix) for x in atoms], ix))
+        carried: list[Part] = [(x, ix) for x in atoms]
+        terms.append(run.product(coef, carried or [(contract(1, [], ix), ix)], ix))
     return run.sum(terms)
 
 
@@ -197,29 +210,36 @@ def shifted(run: Canonical, kind: type, a: Expr) -> Expr:
 
 
 # --- matrices ---------------------------------------------------------------------------------
-def chain(a: Expr) -> tuple[sympy.Expr, list[Part], list[Part]] | None:
-    """A product of square matrices from row to column, with scalar factors beside it.
+class Chain(NamedTuple):
+    """coef · scalars · a product of square matrices on the way from row to column."""
 
-    Returns the coefficient, the scalars, and the matrices in order, each with its (row, column)
-    slots as met on the way; None if `a` is no such product.
-    """
+    coef: sympy.Expr
+    scalars: list[Part]
+    links: list[Part]
+    row: Index
+    column: Index
+
+
+def chain(a: Expr) -> Chain | None:
+    """A matrix read as a product of square matrices and scalars, or None if it is none."""
     if not isinstance(a, Einsum) or a.ndim != 2:
         return None
     parts, (row, column) = parts_of(a)
-    scalars = [p for p in parts if not p[1]]
-    links = [p for p in parts if p[1]]
+    left = [p for p in parts if p[1]]
     met: list[Part] = []
     at = row
-    while links:
-        step = [p for p in links if len(p[1]) == 2 and at in p[1] and p[1][0] is not p[1][1]]
+    while left:
+        step = [p for p in left if len(p[1]) == 2 and at in p[1] and p[1][0] is not p[1][1]]
         if len(step) != 1:
             return None
-        links = [p for p in links if p is not step[0]]
+        left = [p for p in left if p is not step[0]]
         met.append(step[0])
         at = step[0][1][1] if step[0][1][0] is at else step[0][1][0]
-        if at.axis is not row.axis or (at is column and links):
+        if at.axis is not row.axis or (at is column and left):
             return None
-    return (a.coef, scalars, met) if at is column else None
+    if at is not column:
+        return None
+    return Chain(a.coef, [p for p in parts if not p[1]], met, row, column)
 
 
 def inverse(run: Canonical, a: Expr) -> Expr:
@@ -234,42 +254,20 @@ def inverse(run: Canonical, a: Expr) -> Expr:
     if isinstance(a, Var) and a.name in run.orthogonal:
         return run.product(1, [(a, (j, i))], (i, j))
     split = chain(a)
-    if split is not None and isinstance(a, Einsum):
-        coef, scalars, met = split
-        row = next(x for x in met[0][1] if sum(x in p[1] for p in met) == 1) if len(met) > 1 else None
-        return _reversed(run, a, coef, scalars, met, row)
+    if split is not None:
+        flipped: list[Part] = [(inverse(run, f), (v, u)) for f, (u, v) in split.links]
+        for f, _ in split.scalars:
+            base, p = power_of(f)
+            flipped += power_parts(base, (), -p)
+        return run.product(1 / split.coef, flipped, (split.column, split.row))
     lead = content(a)
     unit = run.scaled(1 / lead, a)
     turned = run.product(1, [(unit, (i, j))], (j, i))
-    if turned.digest < unit.digest and not is_symmetric(unit):
+    if isinstance(a, Add) and turned.digest < unit.digest and not is_symmetric(unit):
         other = content(turned)
         node = Inv.make(run.scaled(1 / other, turned))
         return run.product(1 / (lead * other), [(node, (j, i))], (i, j))
     return run.scaled(1 / lead, Inv.make(unit))
-
-
-def _reversed(
-    run: Canonical, a: Einsum, coef: sympy.Expr, scalars: list[Part], met: list[Part],
-    row: Index | None,
-) -> Expr:  # fmt: skip
-    parts: list[Part] = [p for f, _ in scalars for p in power_parts(*_swap(power_of(f)))]
-    if len(met) == 1:
-        f, (u, v) = met[0]
-        if isinstance(f, Delta):
-            return run.product(1 / coef, [*parts, (f, (u, v))], (u, v))
-        transposed = a.labels[a.factors.index(f)] == (1, 0)
-        start, end = (v, u) if transposed else (u, v)
-        return run.product(1 / coef, [*parts, (inverse(run, f), (v, u))], (end, start))
-    assert row is not None
-    at = row
-    for f, (u, v) in met:
-        parts.append((inverse(run, f), (v, u)))
-        at = v if u is at else u
-    return run.product(1 / coef, parts, (at, row))
-
-
-def _swap(pair: tuple[Expr, sympy.Rational]) -> tuple[Expr, tuple[Index, ...], sympy.Rational]:
-    return pair[0], (), -pair[1]
 
 
 def logdet(run: Canonical, a: Expr) -> Expr:
@@ -283,17 +281,16 @@ def logdet(run: Canonical, a: Expr) -> Expr:
     size = a.axes[0].size
     split = chain(a)
     if split is not None:
-        coef, scalars, met = split
-        terms = [logdet(run, f) for f, _ in met]
-        terms += [run.scaled(size, _log(run, f)) for f, _ in scalars]
-        if coef.is_Rational:
-            terms.append(constant(size * sympy.log(abs(coef))))
+        terms = [logdet(run, f) for f, _ in split.links]
+        terms += [run.scaled(size, _log(run, f)) for f, _ in split.scalars]
+        if split.coef.is_Rational:
+            terms.append(constant(size * sympy.log(abs(split.coef))))
             return run.sum(terms)
     lead = content(a)
     unit = run.scaled(1 / lead, a)
     i, j = indices(a.axes)
     turned = run.product(1, [(unit, (i, j))], (j, i))
-    if turned.digest < unit.digest:
+    if isinstance(a, Add) and turned.digest < unit.digest:
         other = content(turned)
         lead, unit = lead * other, run.scaled(1 / other, turned)
     terms = [LogDet.make(unit)]

@@ -74,6 +74,8 @@ class Logs:
         return Logs({(): 0} if d % P in (1, P - 1) else {(d % P,): 1})
 
     def __add__(self, other: Any) -> Logs:
+        if isinstance(other, np.ndarray):
+            return NotImplemented
         found = dict(self.terms)
         for k, c in _terms(other).items():
             found[k] = (found.get(k, 0) + c) % P
@@ -85,12 +87,16 @@ class Logs:
         return self * (P - 1)
 
     def __sub__(self, other: Any) -> Logs:
+        if isinstance(other, np.ndarray):
+            return NotImplemented
         return self + other * (P - 1)
 
     def __rsub__(self, other: Any) -> Logs:
         return self * (P - 1) + other
 
     def __mul__(self, other: Any) -> Logs:
+        if isinstance(other, np.ndarray):
+            return NotImplemented
         found: dict[tuple[int, ...], int] = {}
         for k, c in self.terms.items():
             for m, e in _terms(other).items():

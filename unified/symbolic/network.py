@@ -10,8 +10,9 @@ import sympy
 from unified.symbolic.axis import Index, indices
 from unified.symbolic.contract import Part, contract, is_symmetric
 from unified.symbolic.nodes import Add, Delta, Einsum, Expr, Inv, Map, Softmax, Var
-from unified.symbolic.scalar import X, ScalarFn
+from unified.symbolic.scalar import ScalarFn, X
 
+_COPIES = 64  # a higher power is one factor, not as many copies
 _LEAVES = 24  # complete labellings compared before one is taken as it comes
 
 
@@ -72,8 +73,10 @@ def _cancel(
 
 def power_of(f: Expr) -> tuple[Expr, sympy.Rational]:
     """Base and exponent of a factor that is an elementwise power."""
-    if isinstance(f, Map) and f.fn.expr.is_Pow and f.fn.expr.base == X and f.fn.expr.exp.is_Rational:
-        return f.arg, f.fn.expr.exp
+    if isinstance(f, Map):
+        law = f.fn.expr
+        if law.is_Pow and law.base == X and law.exp.is_Rational:
+            return f.arg, law.exp
     return f, sympy.Integer(1)
 
 
@@ -81,7 +84,8 @@ def power_parts(base: Expr, ix: tuple[Index, ...], exponent: sympy.Rational) -> 
     """base^exponent as factors: whole copies of base or 1/base, and one proper fraction."""
     whole = int(sympy.floor(exponent))
     rest = exponent - whole
-    if isinstance(base, Add) and rest:  # a sum stays inside one power
+    sum_of_terms = isinstance(base, Add) and rest  # stays inside one power
+    if sum_of_terms or abs(exponent) > _COPIES:
         return [(Map.make(ScalarFn(X**exponent), base), ix)]
     found: list[Part] = []
     if rest:

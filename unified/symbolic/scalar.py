@@ -27,13 +27,26 @@ class _Primitive(sympy.Function):
             raise ArgumentIndexError(self, argindex)
         return self._slope(self.args[0])
 
+    @classmethod
+    def eval(cls, x: sympy.Expr) -> sympy.Expr | None:
+        """The exact value at a real number, so that constants fold to numbers."""
+        return cls._value(x) if x.is_number and x.is_extended_real else None
+
     @staticmethod
     def _slope(x: sympy.Expr) -> sympy.Expr:
+        raise NotImplementedError
+
+    @staticmethod
+    def _value(x: sympy.Expr) -> sympy.Expr:
         raise NotImplementedError
 
 
 class logistic(_Primitive):
     """1/(1+exp(-x)), evaluated without overflow."""
+
+    @staticmethod
+    def _value(x: sympy.Expr) -> sympy.Expr:
+        return 1 / (1 + sympy.exp(-x))
 
     @staticmethod
     def _slope(x: sympy.Expr) -> sympy.Expr:
@@ -48,12 +61,20 @@ class softplus(_Primitive):
     """log(1+exp(x)), evaluated without overflow; its slope is `logistic`."""
 
     @staticmethod
+    def _value(x: sympy.Expr) -> sympy.Expr:
+        return sympy.log(1 + sympy.exp(x))
+
+    @staticmethod
     def _slope(x: sympy.Expr) -> sympy.Expr:
         return logistic(x)
 
 
 class step(_Primitive):
     """1 for x > 0, else 0 (so the subgradient of `relu` at 0 is 0); its slope is 0."""
+
+    @staticmethod
+    def _value(x: sympy.Expr) -> sympy.Expr:
+        return sympy.Integer(1 if x.is_positive else 0)
 
     @staticmethod
     def _slope(x: sympy.Expr) -> sympy.Expr:
@@ -64,12 +85,20 @@ class relu(_Primitive):
     """max(0, x); subgradient policy: slope 0 at x = 0."""
 
     @staticmethod
+    def _value(x: sympy.Expr) -> sympy.Expr:
+        return x if x.is_positive else sympy.Integer(0)
+
+    @staticmethod
     def _slope(x: sympy.Expr) -> sympy.Expr:
         return step(x)
 
 
 class hard_sigmoid(_Primitive):
     """min(1, max(0, x)); subgradient policy: slope 0 at both corners."""
+
+    @staticmethod
+    def _value(x: sympy.Expr) -> sympy.Expr:
+        return sympy.Min(1, sympy.Max(0, x))
 
     @staticmethod
     def _slope(x: sympy.Expr) -> sympy.Expr:

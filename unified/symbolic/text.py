@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import sympy
+
 from unified.symbolic.nodes import (
-    Add, Delta, Einsum, Expr, Inv, LogDet, LogSumExp, Map, Softmax, Var, Zero,
+    Add,
+    Delta,
+    Einsum,
+    Expr,
+    Inv,
+    LogDet,
+    LogSumExp,
+    Map,
+    Softmax,
+    Var,
+    Zero,
 )  # fmt: skip
 from unified.symbolic.scalar import X
 
@@ -39,6 +51,8 @@ def _entry(x: Expr, labels: tuple[int, ...], fresh: list[int]) -> str:
         return "(" + " + ".join(parts).replace("+ -", "- ") + ")"
     if isinstance(x, Map):
         inner = _entry(x.arg, labels, fresh)
+        if isinstance(x.arg, Einsum) and x.fn.expr.has(sympy.Pow, sympy.Mul):
+            inner = f"({inner})"  # (2 v)**3 is not 2 v**3
         return f"({str(x.fn.expr).replace(X.name, inner)})"
     if isinstance(x, Einsum):
         local = dict(enumerate(labels))
@@ -55,6 +69,6 @@ def _entry(x: Expr, labels: tuple[int, ...], fresh: list[int]) -> str:
         coef = "" if x.coef == 1 else "-" if x.coef == -1 else f"{x.coef} "
         return f"{coef}{mark}{body}" if body else str(x.coef)
     arg = x.children[0]
-    inner = tuple(range(fresh[0], fresh[0] + arg.ndim - len(labels)))
-    fresh[0] += len(inner)
-    return f"{_NAMES[type(x)]}({_entry(arg, labels + inner, fresh)}){_slots(labels)}"
+    extra = tuple(range(fresh[0], fresh[0] + arg.ndim - len(labels)))
+    fresh[0] += len(extra)
+    return f"{_NAMES[type(x)]}({_entry(arg, labels + extra, fresh)}){_slots(labels)}"

@@ -1,0 +1,209 @@
+"""What every estimator returns, and the interface they share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from unified.base.errors import bad_input
+from unified.codegen.program import Program
+from unified.dynamics.equilibrium import CODES, Certificate, Equilibrium, failures
+from unified.dynamics.methods import AbstractMethod, Newton
+from unified.dynamics.phase import Phase
+from unified.dynamics.relax import phase_values, runnable
+from unified.dynamics.solve import Rest, definite, judge, relax_arrays, schur_width, start_state
+
+TOL = {"float64": 1e-12, "float32": 1e-6}
+FACTOR_LIMIT = 256
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class GradientEstimate:
+    """A gradient and the evidence behind it.
+
+    Equation: `grad` estimates ∂/∂θ of the batch mean of `objective` (the loss C at the free rest
+    point unless the estimator says otherwise).
+    Shapes: `grad` a dict as params; `loss` the batch-mean cost at the free rest point;
+    `equilibria` the phases visited, each with per-sample residual and status; `status` per sample,
+    the first that is not converged over the phases.
+    """
+
+    grad: dict[str, Any]
+    loss: float
+    objective: float
+    equilibria: tuple[Equilibrium, ...]
+    status: Any
+    estimator: AbstractEstimator
+
+    def __repr__(self) -> str:
+        size = np.sqrt(sum(float(np.sum(np.square(g))) for g in self.grad.values()))
+        worst = max((float(np.max(e.residual)) for e in self.equilibria), default=0.0)
+        good = int(np.sum(np.asarray(self.status) == "converged"))
+        return (
+            f"GradientEstimate({self.estimator}: |grad| {size:.4g}, loss {self.loss:.4g}, "
+            f"{good}/{len(self.status)} samples converged, residual <= {worst:.2g})"
+        )
+
+
+class Raw(NamedTuple):
+    """An estimate inside a compiled step: arrays only."""
+
+    grad: dict[str, Any]
+    loss: Any
+    objective: Any
+    rests: tuple[Rest, ...]
+
+
+@dataclass(frozen=True)
+class AbstractEstimator:
+    """A way to estimate a gradient from relaxed phases.
+
+    `order` is the declared bias order in β (None: no bias from β); `phases` says what is visited;
+    `exact_for` names the objective whose gradient is estimated.
+    `method` and `tol` say how phases relax (Newton and 1e-12 in float64, 1e-6 in float32 unless
+    given); `certify=False` skips the test that every rest point is a minimum.
+    """
+
+    @property
+    def order(self) -> int | None:
+        """The declared bias order in β, None without one."""
+        return None
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """The phases visited, in order."""
+        return ("free",)
+
+    @property
+    def exact_for(self) -> str:
+        """The objective whose gradient this is, or tends to."""
+        return "loss"
+
+    @property
+    def relaxer(self) -> AbstractMethod:
+        """The relaxation method."""
+        return getattr(self, "method", None) or Newton()
+
+    def tolerance(self, program: Program) -> float:
+        """The residual every phase must reach."""
+        tol = getattr(self, "tol", None)
+        return TOL[program.dtype.name] if tol is None else float(tol)
+
+    def check(self, program: Program) -> None:  # noqa: B027 - most have no conditions
+        """Raise InputError if this estimator does not apply to the program."""
+
+    @abstractmethod
+    def core(self, program: Program, values: Values) -> Raw:
+        """The estimate on arrays with a batch axis (traceable)."""
+
+    def __call__(
+        self, program: Program, params: Mapping[str, Any], x: Any, y: Any, *, throw: bool = True
+    ) -> GradientEstimate:
+        """Estimate the gradient of the batch-mean objective.
+
+        Shapes: x (batch, n0) (or a dict of inputs), y (batch, ny).
+        Raises: ConvergenceError if a sample did not converge in some phase (unless throw=False);
+        InputError for arrays, nudges or energies that do not fit.
+        """
+        prepare(program, self)
+        with program.precision:
+            values, _ = phase_values(program, params, Phase(x, y))
+            raw = program.jit(self, lambda v: self.core(program, v))(values)
+        return self.report(program, raw, throw)
+
+    def report(self, program: Program, raw: Raw, throw: bool) -> GradientEstimate:
+        """Check the statuses and wrap the arrays."""
+        tol = self.tolerance(program)
+        equilibria = []
+        merged: Any = None
+        for rest in raw.rests:
+            codes, residuals = np.asarray(rest.code), np.asarray(rest.residual)
+            for k in range(codes.shape[0]):
+                status = np.asarray(CODES)[codes[k]]
+                state = {n: np.asarray(v[k]) for n, v in rest.state.items()}
+                nan = np.full(codes.shape[1], np.nan)
+                equilibria.append(
+                    Equilibrium(
+                        state, nan, residuals[k], status, Certificate(nan, nan, "factorisation"),
+                        np.asarray(rest.steps[k]), type(self.relaxer).__name__, tol,
+                    )  # fmt: skip
+                )
+                if throw:
+                    failures(status, residuals[k], tol, f"{type(self).__name__}, phase {k + 1}")
+                merged = status if merged is None else np.where(
+                    merged == "converged", status, merged
+                )  # fmt: skip
+        return GradientEstimate(
+            {k: np.asarray(v) for k, v in raw.grad.items()}, float(raw.loss),
+            float(raw.objective), tuple(equilibria), merged, self,
+        )  # fmt: skip
+
+    def __str__(self) -> str:
+        shown = [
+            f"{f.name}={getattr(self, f.name)!r}"
+            for f in fields(self)
+            if getattr(self, f.name) != f.default and f.name not in ("method", "tol", "certify")
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def prepare(program: Program, estimator: AbstractEstimator) -> None:
+    """Raise InputError unless the program can be relaxed, has a cost and fits the estimator."""
+    runnable(program)
+    if program.target is None:
+        raise bad_input("program", "one emitted with a cost", "none", "emit(E, cost=...)")
+    if not program.model.params:
+        raise bad_input("program", "an energy with params", "none", "declare params=[...]")
+    estimator.check(program)
+
+
+def rest_at(program: Program, values: Values, estimator: Any, beta: Any, begin: Any = None) -> Rest:
+    """Relax at the nudges `beta`, and turn saddles and lost guards into statuses (traceable)."""
+    import jax.numpy as jnp
+
+    beta = jnp.asarray(beta)
+    if not jnp.iscomplexobj(beta):
+        beta = beta.astype(program.dtype)
+    values = {**values, "beta": beta}
+    start = start_state(program, values)
+    if begin is not None:
+        start = {k: jnp.broadcast_to(begin[k], v.shape).astype(v.dtype) for k, v in start.items()}
+    rest = relax_arrays(program, values, start, estimator.relaxer, estimator.tolerance(program))
+    if getattr(estimator, "certify", True) and not jnp.iscomplexobj(beta):
+        rest = rest._replace(code=judge(rest.code, positive(program, values, rest.state), beta))
+    return rest
+
+
+def positive(program: Program, values: Values, state: Any) -> Any:
+    """Whether every rest point is a strict minimum, by the cheapest means."""
+    from unified.dynamics.curvature import lambda_min
+
+    if schur_width(program, values, state) <= FACTOR_LIMIT:
+        return definite(program, values, state)
+    return lambda_min(program, values, state)[0] > 0
+
+
+def mean_cost(program: Program, values: Values, state: Any) -> Any:
+    """The batch-mean cost of phase 0."""
+    import jax.numpy as jnp
+
+    return jnp.mean(program.module.call("cost", {**values, **state})["C"][0].real)
+
+
+def contrast(program: Program, values: Values, state: Any, beta: Any, weight: Any) -> dict[str, Any]:
+    """Σ_phase weight · batch mean of ∂F/∂θ."""
+    return program.module.call("contrast", {**values, **state, "beta": beta, "weight": weight})
+
+
+def joined(*states: Any) -> dict[str, Any]:
+    """States of several relaxations side by side on the phase axis."""
+    import jax.numpy as jnp
+
+    return {k: jnp.concatenate([s[k] for s in states]) for k in states[0]}
+
+
