@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from unified.base.errors import bad_input
+from unified.base.errors import InputError, bad_input
 from unified.energies.energy import Energy
 from unified.symbolic.axis import Axis
 from unified.symbolic.nodes import Var
@@ -72,9 +72,14 @@ def bind(members: Sequence[Var], values: Mapping[str, Any], what: str, sizes: Si
         if traced(value):
             found[v.name] = value
             continue
-        kind = np.result_type(dtype, np.complex64) if np.iscomplexobj(value) else dtype
         try:
+            free = what not in ("params", "data")  # only states may leave the real line
+            kind = np.result_type(dtype, np.complex64) if np.iscomplexobj(value) else dtype
+            if kind != dtype and not free:
+                raise bad_input(v.name, "real numbers", "complex ones", "pass the real part")
             array = np.asarray(value, dtype=kind)
+        except InputError:
+            raise
         except (TypeError, ValueError) as err:
             raise bad_input(v.name, "an array of numbers", type(value).__name__, "convert it") from err
         _shape(v.name, array, v.axes, sizes, lead)
@@ -115,7 +120,10 @@ def data_arrays(
     single = False
     for v in members:
         value = values.get(v.name)
-        ndim = np.ndim(value) if value is not None else v.ndim
+        try:
+            ndim = np.ndim(value) if value is not None else v.ndim
+        except ValueError as err:
+            raise bad_input(v.name, "rows of equal length", "ragged ones", "pad them") from err
         if ndim == v.ndim + 1:
             n = int(np.shape(value)[0])
             if n == 0:

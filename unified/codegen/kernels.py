@@ -15,7 +15,7 @@ from unified.energies.cost import Cost
 from unified.energies.energy import Energy
 from unified.energies.structure import Structure, diagonal_of
 from unified.symbolic.axis import Axis, Index, indices
-from unified.symbolic.build import add, multiply, scale
+from unified.symbolic.build import add, multiply, power, scale
 from unified.symbolic.contract import contract
 from unified.symbolic.diff import directional, gradients
 from unified.symbolic.nodes import Add, Expr, Var, Zero
@@ -49,7 +49,10 @@ class Kernels:
         taken = {v.name for v in (*energy.variables.values(), *self.data)}
         self.directions = {s.name: Var.make(_fresh(f"v_{s.name}", taken), s.axes)
                            for s in energy.states}  # fmt: skip
-        both = {**{s: LEAD for s in energy.states}, **dict.fromkeys(self.directions.values(), LEAD)}
+        self.stiffness = {s: Var.make(_fresh(f"d_{s.name}", taken), s.axes)
+                          for s in energy.states}  # fmt: skip
+        led = (*energy.states, *self.directions.values(), *self.stiffness.values())
+        both: dict[Var, tuple[Axis, ...]] = dict.fromkeys(led, LEAD)
         self.batch: dict[Var, Var] = {v: _lead(v, axs) for v, axs in both.items()}
         self.batch |= {v: _lead(v, (BATCH,)) for v in self.data}
         self.batch[self.beta] = _lead(self.beta, (PHASE,))
@@ -156,6 +159,7 @@ class Kernels:
             kernels.append(
                 Kernel(f"curvature_{n}", f"d2F/d{n}2 ({kind})", {n: self.block(n, n)})
             )  # fmt: skip
+        kernels += self._screens()
         upper = {
             f"{p}|{q}": self.block(p, q)
             for (p, q) in self.blocks
@@ -181,6 +185,31 @@ class Kernels:
         if self.cost is not None:
             kernels += self._cost_kernels(self.cost)
         return kernels
+
+    def _screens(self) -> list[Kernel]:
+        """How much a unit's curvature is lowered because a neighbouring layer gives way.
+
+        Equation: screen_a_b = Σ_j (∂²F/∂a_i∂b_j)² / stiff_j, the diagonal of H_ab D⁻¹ H_ba, for
+        pairs of layers whose own blocks are diagonal.
+        """
+        kinds = self.structure.kinds
+        found = []
+        for a in self.energy.states:
+            for b in self.energy.states:
+                both = (kinds[a.name, a.name], kinds[b.name, b.name])
+                if a is b or kinds[a.name, b.name] == "zero" or both != ("diagonal", "diagonal"):
+                    continue
+                block = self.blocks.get((a.name, b.name))
+                i, j = Index(a.axes[0]), Index(b.axes[0])
+                at = (i, j)
+                if block is None:
+                    block, at = self.blocks[b.name, a.name], (j, i)
+                soft = power(self.stiffness[b], -1)
+                screen = contract(1, [(block, at), (block, at), (soft, (j,))], (i,))
+                label = f"screen_{a.name}_{b.name}"
+                doc = f"how far {b.name} giving way lowers the curvature of {a.name}"
+                found.append(Kernel(label, doc, {a.name: self._batched(screen)}))
+        return found
 
     def _cost_kernels(self, cost: Cost) -> list[Kernel]:
         e, b = self.energy, self._batched

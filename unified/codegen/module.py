@@ -81,6 +81,12 @@ def generate(kernels: Kernels, backend: str, sizes: Mapping[Axis, int]) -> Modul
     Raises: InputError for an unknown backend or a function the backend cannot evaluate.
     """
     kind = printer_for(backend)
+    for name in kernels.inputs:
+        if name in kind.namespace():
+            raise bad_input(
+                "energy", f"names other than {', '.join(kind.namespace())}", repr(name),
+                "rename the variable; the generated code uses that name",
+            )  # fmt: skip
     lowering = Lowering(kernels.varying, {PHASE: 2, BATCH: 64, **sizes})
     graph = lowering.graph
     printer = kind(graph, kernels.inputs)
@@ -116,7 +122,8 @@ def _outputs(lowering: Lowering, kernel: Kernel) -> dict[str, int]:
         have = [a for a in want[:2] if a in expr.axes[:2]] if lead else []
         labels = [want.index(expr.axes[k]) if k < len(have) else k + lead for k in present]
         value = g.aligned(value, tuple(labels), tuple(range(len(want))))
-        if kernel.name not in ("hessian", "start") and g[value].axes != want:
+        loose = kernel.name in ("hessian", "start") and g[value].axes  # a bare number is no array
+        if not loose and g[value].axes != want:
             value = g.put("broadcast", (value,), want, want)
         found[name] = value
     return found

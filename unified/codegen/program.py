@@ -104,22 +104,37 @@ class Program:
         """Checked arrays on phase and batch axes, and the batch size (None: one sample)."""
         sizes: Sizes = {}
         found = self.params(params, sizes)
+        if not traced(phase.beta) and np.size(phase.beta) != 1:
+            raise bad_input("beta", "one number here", phase.beta, "call it once per nudge")
+        states, count = self._samples(state, "state", sizes)
         y = phase.y
         if self.target is not None and y is None:
-            shape = np.shape(next(iter(state.values())))[:-1] if state else ()
             width = self._width(self.target, sizes)
-            y = np.zeros((*shape, *width), self.dtype)
+            y = np.zeros((*(() if count is None else (count,)), *width), self.dtype)
         data, batch = data_arrays(self.model, self.target, phase.x, y, sizes, self.dtype)
-        first = self.model.states[0]
-        if first.name in state and not data:
-            batch = None if np.ndim(state[first.name]) == first.ndim else len(state[first.name])
-        lead = 0 if batch is None else 1
-        states = bind(self.model.states, state, "state", sizes, self.dtype, lead=lead)
+        if not data:
+            batch = count
+        if batch != count:
+            raise bad_input("state", f"{_told(batch)} as in the data", _told(count), "align them")
         grow = (None, None) if batch is None else (None,)
         found |= data | {k: v[grow] for k, v in states.items()}
         check_sizes(self.model, sizes)
         found["beta"] = self.beta(phase.beta)
         return found, batch
+
+    def _samples(self, state: Any, what: str, sizes: Sizes) -> tuple[Arrays, int | None]:
+        """States checked, all with one batch axis or all without, and its size."""
+        first = self.model.states[0]
+        value = state.get(first.name) if isinstance(state, Mapping) else None
+        try:
+            lead = int(value is not None and np.ndim(value) == first.ndim + 1)
+        except ValueError as err:
+            raise bad_input(what, "rows of equal length", "ragged ones", "pad them") from err
+        found = bind(self.model.states, state, what, sizes, self.dtype, lead=lead)
+        counts = {k: int(np.shape(v)[0]) for k, v in found.items()} if lead else {}
+        if len(set(counts.values())) > 1:
+            raise bad_input(what, "equally many samples in every state", str(counts), "align them")
+        return found, counts[first.name] if lead else None
 
     def _width(self, v: Var, sizes: Sizes) -> tuple[int, ...]:
         return tuple(sizes[a][0] if a in sizes else self.model.sizes[a] for a in v.axes)
@@ -141,16 +156,17 @@ class Program:
     def run(self, name: str, state: Mapping[str, Any], params: Mapping[str, Any],
             phase: PhaseLike, extra: Mapping[str, Any] | None = None) -> Arrays:  # fmt: skip
         """A generated function on user arrays; the result without phase and batch axes."""
-        if phase.is_clamped and self.target is not None:
-            raise InputError(
-                "phase: expected a free or nudged phase here, got a clamped one; call the same "
-                "function of program.clamped."
-            )
+        self._fits(phase)
         with self.precision:
             values, batch = self.values(state, params, phase)
-            for s in self.model.states if extra is not None else ():
-                v = np.asarray(extra[s.name])  # type: ignore[index]
-                values[self.kernels.directions[s.name].name] = v[(None,) * (1 + (batch is None))]
+            if extra is not None:
+                along, count = self._samples(extra, "direction", {})
+                if count != batch:
+                    raise bad_input("direction", f"{_told(batch)} as in the state", _told(count),
+                                    "align them")  # fmt: skip
+                for name, v in along.items():
+                    at = self.kernels.directions[name].name
+                    values[at] = v[(None,) * (1 + (batch is None))]
             found = self.jit(name, lambda kw: self.core(name, kw))(values)
         index = (0, 0) if batch is None else (0,)
         return {k: self.out(v[index]) for k, v in found.items()}
@@ -159,23 +175,29 @@ class Program:
         """A result as a NumPy array, since double precision ends with our context."""
         return value if traced(value) else np.asarray(value)
 
-    def _needs_cost(self, phase: PhaseLike) -> None:
+    def _fits(self, phase: PhaseLike) -> None:
+        if phase.is_clamped and self.target is not None:
+            raise InputError(
+                "phase: expected a free or nudged phase here, got a clamped one; call the same "
+                "function of program.clamped."
+            )
+        if traced(phase.beta):
+            return
         if self.target is None and not phase.is_clamped and np.any(np.asarray(phase.beta) != 0):
             raise bad_input("phase", "a free phase", "a nudged one", "emit with cost=...")
 
     def energy(self, state: Arrays, params: Arrays, phase: PhaseLike) -> Any:
         """F = E + βC at a state: a number, or (batch,). Raises: InputError."""
-        self._needs_cost(phase)
         return self.run("energy", state, params, phase)["F"]
 
     def force(self, state: Arrays, params: Arrays, phase: PhaseLike) -> Arrays:
         """−∂F/∂s for every state, shaped as the states. Raises: InputError."""
-        self._needs_cost(phase)
         return self.run("force", state, params, phase)
 
     def rule(self, state: Arrays, params: Arrays, phase: PhaseLike) -> Arrays:
         """∂F/∂θ at fixed state for every parameter, per sample. Raises: InputError."""
-        self._needs_cost(phase)
+        if not self.model.params:
+            return {}
         return self.run("rule", state, params, phase)
 
     def cost(self, state: Arrays, params: Arrays, phase: PhaseLike) -> Any:
@@ -192,6 +214,7 @@ class Program:
         """∂²F/∂s∂s, dense over the stacked states: (N, N) or (batch, N, N). Raises: InputError."""
         from unified.codegen.dense import assemble
 
+        self._fits(phase)
         with self.precision:
             values, batch = self.values(state, params, phase)
             found = self.jit("dense", lambda kw: assemble(self, kw))(values)
@@ -210,6 +233,8 @@ class Program:
 
         Raises: InputError if the energy was declared without sizes.
         """
+        if isinstance(key, float | str | None):
+            raise bad_input("key", "an integer or a JAX key", key, "use e.g. 0")
         seed = np.asarray(key) if np.ndim(key) or isinstance(key, int | np.integer) else _bits(key)
         rng = np.random.default_rng(np.atleast_1d(seed).astype(np.uint64))
         found = {}
@@ -223,6 +248,10 @@ class Program:
             shape = tuple(self.model.sizes[a] for a in p.axes)
             found[p.name] = self.model.initial[p.name].draw(rng, shape).astype(self.dtype)
         return found
+
+
+def _told(count: int | None) -> str:
+    return "one sample without a batch axis" if count is None else f"{count} samples"
 
 
 def _bits(key: Any) -> Any:

@@ -110,7 +110,7 @@ def _block(system: System, blocks: State, a: str, b: str) -> Any:
 
     if a == b and system.kinds[a, a] == "diagonal":
         d = blocks[f"{a}|{a}"]
-        return d[..., None] * jnp.eye(d.shape[-1], dtype=d.dtype)
+        return d[..., None] * jnp.eye(system.width(a), dtype=d.dtype)
     if f"{a}|{b}" in blocks:
         return blocks[f"{a}|{b}"]
     return jnp.swapaxes(blocks[f"{b}|{a}"], -1, -2)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from unified.dynamics.system import System
 
 State = dict[str, Any]
+LEAST = 0.05  # of the own curvature: below it, a local quadratic model says nothing
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,9 @@ def _per_unit(value: Any) -> Any:
 class FixedPoint(AbstractMethod):
     """Asynchronous sweeps: each layer in turn goes to the minimum of its local quadratic model.
 
-    Equation: s_l ← s_l − (∂²F/∂s_l²)⁻¹ ∂F/∂s_l for l = 1..L in order; elementwise where that block
-    is diagonal by construction (layered Hopfield), a small solve where it is dense.
+    Equation: s_l ← s_l − D_l⁻¹ ∂F/∂s_l for l = 1..L in order (L..1 after a nudge); D_l is the
+    layer's own Hessian block, less, where blocks are diagonal by construction (layered Hopfield),
+    the diagonal of what the layers still to move will give way: elementwise throughout.
     `anderson` past sweeps are combined to the least residual (0: none).
     Raises: InputError for max_steps < 1 or anderson < 0.
     Reference: Gauss–Seidel–Newton sweeps, Ortega & Rheinboldt (1970); Anderson (1965).
@@ -68,24 +70,43 @@ class FixedPoint(AbstractMethod):
         past = jnp.zeros((self.anderson, *flat.shape), flat.dtype)
         return past, past, jnp.zeros((), jnp.int32)
 
-    def sweep(self, system: System, state: State) -> State:
-        """One pass over the layers."""
+    def stiffness(self, system: System, state: State) -> State:
+        """The curvature each layer is moved by, last of the sweep first.
+
+        A layer that moves before its neighbours feels them give way: where blocks are diagonal,
+        the diagonal of that Schur complement is taken off; a matrix block stays as it is.
+        """
         import jax.numpy as jnp
 
-        for name in system.names:
-            g = system.layer_gradient(name, state)
-            c = system.layer_curvature(name, state)
+        found: State = {}
+        for name in system.order[::-1]:
+            own = system.layer_curvature(name, state)
+            if system.kinds[name, name] != "diagonal":
+                found[name] = own
+                continue
+            soft = own
+            for later in found:
+                if system.kinds[name, later] != "zero" and system.kinds[later, later] == "diagonal":
+                    soft = soft - system.screen(name, later, state, found[later])
+            # A unit without a local minimum to go to takes a plain gradient step.
+            own = jnp.where(own.real > LEAST, own, 1.0)
+            found[name] = jnp.where(soft.real > LEAST * own.real, soft, own)
+        return found
+
+    def sweep(self, system: System, state: State, grad: State) -> State:
+        """One pass over the layers; the gradient at the start serves the first of them."""
+        stiff = self.stiffness(system, state)
+        for k, name in enumerate(system.order):
+            g = grad[name] if k == 0 else system.layer_gradient(name, state)
             if system.kinds[name, name] == "diagonal":
-                # A concave unit has no local minimum to go to: it takes a gradient step.
-                c = jnp.where(c.real > 0.05, c, 1.0)
-                move = g / c
+                move = g / stiff[name]
             else:
-                move, _ = batched.solve(c, g)
+                move, _ = batched.solve(stiff[name], g)
             state = {**state, name: state[name] - move}
         return state
 
     def step(self, system: System, state: State, grad: State, memory: Any) -> tuple[State, Any]:
-        swept = self.sweep(system, state)
+        swept = self.sweep(system, state, grad)
         if not self.anderson:
             return swept, memory
         import jax.numpy as jnp
@@ -190,10 +211,8 @@ class Newton(AbstractMethod):
         old, new = system.norm(grad), system.norm(system.gradient(trial))
         lower = new < old
         if not jnp.iscomplexobj(s):
-            before, after = system.energy(state), system.energy(trial)
-            slack = 8 * jnp.finfo(s.dtype).eps * (1 + jnp.abs(before))
-            # Close to rest the energy is flat to rounding: there the residual decides.
-            lower = jnp.where(jnp.abs(after - before) <= slack, lower, after < before)
+            # Close to rest the energy is flat to rounding: there only the residual decides.
+            lower = lower | (system.energy(trial) < system.energy(state))
         good = definite & lower & jnp.isfinite(new)
         moved = jnp.where(_per_unit(good), s - d, s)
         raised = jnp.maximum(4.0 * shift, 1e-2)

@@ -35,6 +35,8 @@ class Phase:
     def nudged(cls, x: Any, y: Any, beta: Any) -> Phase:
         """The output is pulled to the target with strength β (pushed away for β < 0)."""
         value = check_beta(beta)
+        if y is None:
+            raise bad_input("y", "a target to pull the output to", "none", "pass y")
         return cls(x, y, value, "nudged")
 
     @classmethod

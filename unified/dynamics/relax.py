@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import sympy
 
 from unified.base.errors import bad_input
 from unified.codegen.binding import Sizes, bind, check_sizes, data_arrays
@@ -15,6 +16,7 @@ from unified.dynamics.equilibrium import CODES, Certificate, Equilibrium
 from unified.dynamics.methods import AbstractMethod, Newton
 from unified.dynamics.phase import Phase
 from unified.dynamics.solve import judge, relax_arrays, start_state
+from unified.symbolic.nodes import Map, walk
 
 TOL = {"float64": 1e-10, "float32": 1e-5}
 
@@ -26,6 +28,22 @@ def runnable(program: Program) -> None:
             "program", "a program with backend='jax'", f"backend={program.backend!r}",
             "emit it again with backend='jax'",
         )  # fmt: skip
+    for s in program.model.states:
+        if s.ndim != 1:
+            raise bad_input(
+                f"state {s.name}", "a vector, to be relaxed", f"{s.ndim} axes",
+                "declare it over one axis (of size 1 for a number)",
+            )  # fmt: skip
+
+
+def require_holomorphic(program: Program) -> None:
+    """Raise InputError unless complex nudges mean something: no relu, clip, abs; no erf in JAX."""
+    for node in walk(program.kernels.total):
+        if isinstance(node, Map) and (not node.fn.holomorphic or node.fn.expr.has(sympy.erf)):
+            raise bad_input(
+                "energy", "holomorphic functions that take complex arguments, for complex nudges",
+                f"{node.fn.expr}".replace("x_", "x"), "use un.Centered, or a smooth rho",
+            )  # fmt: skip
 
 
 def phase_values(program: Program, params: Mapping[str, Any], phase: Phase) -> tuple[Any, Any]:
@@ -78,6 +96,8 @@ def relax(
     if phase.is_clamped:
         inner = program.clamped
         x = {v.name: _input(program, phase.x, v.name) for v in program.model.inputs}
+        if phase.x is not None and not isinstance(phase.x, Mapping) and len(x) > 1:
+            raise bad_input("x", f"a dict with {', '.join(x)}", "one array", "pass inputs by name")
         target = program.target.name if program.target else "y"
         phase = Phase({**x, target: phase.y})
         program = inner
@@ -91,11 +111,19 @@ def relax(
         raise bad_input("tol", "a positive number", tol, "use e.g. 1e-10")
     with program.precision:
         values, batch = phase_values(program, params, phase)
+        if np.iscomplexobj(values["beta"]):
+            require_holomorphic(program)
         if start is not None:
             grow = (None,) if batch is not None else (None, None)
             sizes: Sizes = {}
+            program.params(params, sizes)
             given = bind(program.model.states, start, "start", sizes, program.dtype,
                          lead=0 if batch is None else 1)  # fmt: skip
+            check_sizes(program.model, sizes)
+            for k, v in given.items():
+                if batch not in (None, len(v)):
+                    raise bad_input(f"start {k}", f"{batch} samples as in the data", str(len(v)),
+                                    "align them")  # fmt: skip
             values |= {f"_{k}": v[grow] for k, v in given.items()}
         run = program.jit(
             ("relax", method, start is not None, certify),

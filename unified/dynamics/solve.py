@@ -56,9 +56,12 @@ def _widths(program: Program, values: Mapping[str, Any]) -> dict[str, tuple[int,
 
 
 def relax_arrays(
-    program: Program, values: Mapping[str, Any], start: State, method: AbstractMethod, tol: Any
-) -> Rest:
+    program: Program, values: Mapping[str, Any], start: State, method: AbstractMethod, tol: Any,
+    *, backward: bool = False,
+) -> Rest:  # fmt: skip
     """Relax every phase and sample until its own residual is below `tol` (traceable).
+
+    `backward` tells layer-wise methods to begin at the output, where a nudge enters.
 
     A sample that has arrived, left every bound or become NaN is frozen: what the others still
     need cannot change it.
@@ -66,7 +69,7 @@ def relax_arrays(
     import jax.numpy as jnp
     from jax import lax
 
-    system = System(program, values)
+    system = System(program, values, backward=backward)
     state = system.begin(start)
 
     def keep(mask: Any, new: Any, old: Any) -> Any:
@@ -77,33 +80,29 @@ def relax_arrays(
             return jnp.where(mask.reshape((1, *lead) + (1,) * (new.ndim - 3)), new, old)
         return new
 
-    def measured(state: State) -> tuple[State, Any, Any]:
-        grad = system.gradient(state)
-        size = system.norm(state)
-        residual = system.norm(grad) / jnp.maximum(1.0, size)
-        lost = ~jnp.isfinite(residual) | (size > FAR)
-        return grad, residual, lost
-
     def going(carry: Any) -> Any:
-        t, *_, active, _ = carry
-        return (t < method.max_steps) & jnp.any(active)
+        return jnp.any(carry[4])
 
     def step(carry: Any) -> Any:
         import jax
 
-        t, state, grad, memory, residual, active, steps = carry
+        # The gradient that measures the residual is also the one the step starts from, so the
+        # residual of a state is always known before the state is left.
+        t, state, memory, _, active, steps = carry
+        grad = system.gradient(state)
+        size = system.norm(state)
+        residual = system.norm(grad) / jnp.maximum(1.0, size)
+        lost = ~jnp.isfinite(residual) | (size > FAR)
+        active = active & (residual > tol) & ~lost & (t < method.max_steps)
         new, remembered = method.step(system, state, grad, memory)
         state = {k: keep(active, new[k], state[k]) for k in state}
         memory = jax.tree.map(lambda a, b: keep(active, a, b), remembered, memory)
-        grad, residual, lost = measured(state)
-        steps = steps + active
-        return t + 1, state, grad, memory, residual, active & (residual > tol) & ~lost, steps
+        return t + 1, state, memory, residual, active, steps + active
 
-    grad, residual, lost = measured(state)
-    memory = method.begin(system, state)
-    begin = (0, state, grad, memory, residual, (residual > tol) & ~lost,
-             jnp.zeros(residual.shape, jnp.int32))  # fmt: skip
-    _, state, _, _, residual, _, steps = lax.while_loop(going, step, begin)
+    lead = next(iter(state.values())).shape[:2]
+    begin = (0, state, method.begin(system, state), jnp.zeros(lead, program.dtype),
+             jnp.ones(lead, bool), jnp.zeros(lead, jnp.int32))  # fmt: skip
+    _, state, _, residual, _, steps = lax.while_loop(going, step, begin)
     code = jnp.where(residual <= tol, CODE["converged"], CODE["max_steps"])
     code = jnp.where(system.norm(state) > FAR, CODE["diverged"], code)
     code = jnp.where(jnp.isfinite(residual), code, CODE["non_finite"])

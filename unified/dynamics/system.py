@@ -16,9 +16,12 @@ class System:
     What no state changes (the drive of clamped inputs) is computed once, here.
     """
 
-    def __init__(self, program: Program, values: Mapping[str, Any]) -> None:
+    def __init__(
+        self, program: Program, values: Mapping[str, Any], *, backward: bool = False
+    ) -> None:
         self.program = program
         self.names = tuple(s.name for s in program.model.states)
+        self.order = self.names[::-1] if backward else self.names
         self.kinds = program.kernels.structure.kinds
         fixed = {k: v for k, v in values.items() if k not in self.names}
         self.fixed = {**fixed, **program.drive(fixed)}
@@ -41,6 +44,11 @@ class System:
     def layer_curvature(self, name: str, state: State) -> Any:
         """∂²F/∂s² for one layer: a vector if diagonal by construction, else a matrix."""
         return self._call(f"curvature_{name}", state)[name]
+
+    def screen(self, a: str, b: str, state: State, stiff: Any) -> Any:
+        """How much layer b, of curvature `stiff`, lowers the curvature of a by giving way."""
+        at = {s.name: v.name for s, v in self.program.kernels.stiffness.items()}
+        return self._call(f"screen_{a}_{b}", state, **{at[b]: stiff})[a]
 
     def blocks(self, state: State) -> State:
         """The upper nonzero Hessian blocks by 'a|b'."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import sympy
+
 from unified.base.errors import bad_input
 from unified.energies.energy import Energy
 from unified.energies.initial import Initial
 from unified.symbolic.axis import Axis
-from unified.symbolic.build import add, var
+from unified.symbolic.build import add, power, var
 from unified.symbolic.nodes import Expr, Var
-from unified.symbolic.scalar import fn
+from unified.symbolic.scalar import X, fn
 
 
 def layer_axes(sizes: Sequence[int], least: int = 2) -> list[Axis]:
@@ -28,6 +30,8 @@ def hopfield(sizes: Sequence[int], rho: Any = "tanh") -> Energy:
     Equation: E = Σ_l ½|s_l|² − Σ_l ρ(s_{l-1})ᵀ W_l ρ(s_l) − Σ_l b_lᵀ ρ(s_l), with ρ(s_0) := x.
     Shapes: x (n0), s_l (n_l), W_l (n_{l-1}, n_l), b_l (n_l); energy dimensionless, per sample.
     Raises: InputError for bad sizes or an unknown nonlinearity.
+    Relaxation starts from a forward pass in which every layer solves s = ρ'(s)·drive with ρ'
+    expanded to second order.
     Reference: Hopfield (1984); Scellier & Bengio (2017), arXiv:1602.05179.
     """
     axs = layer_axes(sizes)
@@ -37,16 +41,32 @@ def hopfield(sizes: Sequence[int], rho: Any = "tanh") -> Energy:
     weights = [var(f"W{k}", axs[k - 1], axs[k]) for k in range(1, len(axs))]
     biases = [var(f"b{k}", axs[k]) for k in range(1, len(axs))]
     below: Expr = x
+    forward: Expr = x
+    start: dict[str, Expr] = {}
     terms: list[Expr] = []
     for s, w, b in zip(states, weights, biases, strict=True):
         rate = law(s)
+        start[s.name] = _settled(law, forward @ w + b)
+        forward = law(start[s.name])
         terms += [0.5 * s.sq(), -(below @ w @ rate), -(b @ rate)]
         below = rate
     initial = {"W1": Initial("normal", 1.0, fan=0)}
     return Energy(
         add(*terms), states, [*weights, *biases], [x], sizes=dict(zip(axs, sizes, strict=True)),
-        initial=initial, name="hopfield",
+        initial=initial, start=start, name="hopfield",
     )  # fmt: skip
+
+
+def _settled(law: Any, drive: Expr) -> Expr:
+    """The rest point of s = ρ'(s)·drive with ρ'(s) ≈ p + q s² (exact for a linear ρ).
+
+    Equation: s = 2pa/(1 + √(1 − 4pq a²)) for q ≤ 0; the drive itself where ρ has no such expansion.
+    """
+    slope = law.law.expr.diff(X)
+    p, r, q = (slope.diff(X, k).subs(X, 0) / sympy.factorial(k) for k in range(3))
+    if not (law.law.smooth and p.is_positive and r == 0 and q.is_nonpositive):
+        return drive
+    return 2 * p * drive * power(1 + power(1 - 4 * p * q * drive * drive, sympy.S.Half), -1)
 
 
 def recurrent(n: int, inputs: int | None = None, rho: Any = "tanh") -> Energy:

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from unified.base.errors import bad_input
 from unified.codegen.program import Program
 from unified.dynamics.methods import AbstractMethod
@@ -149,7 +151,9 @@ class PredictiveCoding(AbstractEstimator):
 
 def _finite_beta(beta: Any) -> None:
     check_beta(beta)
-    if isinstance(beta, complex):
+    if np.ndim(beta):
+        raise bad_input("beta", "one number", beta, "make one estimator per nudge")
+    if np.iscomplexobj(beta):
         raise bad_input("beta", "a real number or inf", beta, "use its modulus")
 
 

@@ -111,6 +111,8 @@ class AbstractEstimator:
         InputError for arrays, nudges or energies that do not fit.
         """
         prepare(program, self)
+        if y is None:
+            raise bad_input("y", "a target for every sample", "none", "pass y")
         with program.precision:
             values, _ = phase_values(program, params, Phase(x, y))
             raw = program.jit(self, lambda v: self.core(program, v))(values)
@@ -173,7 +175,10 @@ def rest_at(program: Program, values: Values, estimator: Any, beta: Any, begin: 
     start = start_state(program, values)
     if begin is not None:
         start = {k: jnp.broadcast_to(begin[k], v.shape).astype(v.dtype) for k, v in start.items()}
-    rest = relax_arrays(program, values, start, estimator.relaxer, estimator.tolerance(program))
+    rest = relax_arrays(
+        program, values, start, estimator.relaxer, estimator.tolerance(program),
+        backward=begin is not None,
+    )  # fmt: skip
     if getattr(estimator, "certify", True) and not jnp.iscomplexobj(beta):
         rest = rest._replace(code=judge(rest.code, positive(program, values, rest.state), beta))
     return rest

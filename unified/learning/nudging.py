@@ -5,20 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from unified.base.errors import bad_input
 from unified.codegen.program import Program
 from unified.dynamics.methods import AbstractMethod
 from unified.dynamics.phase import check_beta
+from unified.dynamics.relax import require_holomorphic
 from unified.learning.gradient import (
     AbstractEstimator, Raw, Values, contrast, joined, mean_cost, rest_at,
 )  # fmt: skip
-from unified.symbolic.nodes import Map, walk
 
 
 def _real(beta: Any) -> None:
     check_beta(beta)
-    if isinstance(beta, complex):
+    if np.iscomplexobj(beta):
         raise bad_input("beta", "a real number", beta, "use un.Holomorphic for complex nudges")
+    if np.ndim(beta):
+        raise bad_input("beta", "one number", beta, "make one estimator per nudge")
 
 
 @dataclass(frozen=True)
@@ -90,12 +94,15 @@ class Centered(AbstractEstimator):
 
         b = self.beta
         free = rest_at(program, values, self, [0.0])
+        toward = rest_at(program, values, self, [b], free.state)
+        # The two rest points mirror each other in the free one up to O(β²).
+        mirror = {k: 2.0 * free.state[k] - toward.state[k] for k in free.state}
+        away = rest_at(program, values, self, [-b], mirror)
         pair = jnp.asarray([b, -b], program.dtype)
-        nudged = rest_at(program, values, self, pair, free.state)
         weight = jnp.asarray([0.5 / b, -0.5 / b], program.dtype)
-        grad = contrast(program, values, nudged.state, pair, weight)
+        grad = contrast(program, values, joined(toward.state, away.state), pair, weight)
         loss = mean_cost(program, values, free.state)
-        return Raw(grad, loss, loss, (free, nudged))
+        return Raw(grad, loss, loss, (free, toward, away))
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,7 @@ class Holomorphic(AbstractEstimator):
     phase at −r guards it: a sample whose Hessian is not positive definite there gets the status
     nudge_too_negative.
     Raises: InputError for points < 2, a bad radius, or an energy or cost with a function that is
-    not holomorphic (relu, clip, abs) or a log-determinant of a state.
+    not holomorphic (relu, clip, abs) or that JAX cannot evaluate off the real line (erf).
     Reference: Laborieux & Zenke (2022), arXiv:2209.00530.
     """
 
@@ -133,16 +140,10 @@ class Holomorphic(AbstractEstimator):
         return ("free", "guard at -radius", *(f"complex {k + 1}/{self.points}" for k in range(self.points)))
 
     def check(self, program: Program) -> None:
-        for node in walk(program.kernels.total):
-            if isinstance(node, Map) and not node.fn.holomorphic:
-                raise bad_input(
-                    "energy", "holomorphic functions for complex nudges",
-                    f"{node.fn.expr}".replace("x_", "x"), "use un.Centered, or a smooth rho",
-                )  # fmt: skip
+        require_holomorphic(program)
 
     def core(self, program: Program, values: Values) -> Raw:
         import jax.numpy as jnp
-        import numpy as np
 
         n, r = self.points, self.radius
         half = np.arange(n // 2 + 1)
