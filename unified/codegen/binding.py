@@ -66,7 +66,7 @@ def bind(members: Sequence[Var], values: Mapping[str, Any], what: str, sizes: Si
             raise bad_input(what, f"names among {listed}", repr(name), "drop or rename it")
     found = {}
     for v in members:
-        if v.name not in values:
+        if values.get(v.name) is None:
             raise bad_input(what, f"an array for '{v.name}'", "none", "add it to the dict")
         value = values[v.name]
         if traced(value):
@@ -117,11 +117,13 @@ def data_arrays(
             raise bad_input("y", f"a target '{target.name}'", "none", "pass y or use a free phase")
         values[target.name] = y
     batch: int | None = None
-    single = False
+    single = ""
     for v in members:
         value = values.get(v.name)
+        if value is None:
+            continue  # `bind` says what is missing
         try:
-            ndim = np.ndim(value) if value is not None else v.ndim
+            ndim = np.ndim(value)
         except ValueError as err:
             raise bad_input(v.name, "rows of equal length", "ragged ones", "pad them") from err
         if ndim == v.ndim + 1:
@@ -132,10 +134,15 @@ def data_arrays(
                 raise bad_input(v.name, f"{batch} samples as in the other data", str(n), "align them")
             batch = n
         else:
-            single = True
+            single = v.name
     if batch is not None and single:
-        raise bad_input("data", "a batch axis on all data or on none", "a mixture", "add the axis")
-    lifted = values if batch is not None else {k: _lift(v) for k, v in values.items()}
+        raise bad_input(
+            single, f"a batch axis ({batch} samples) as on the other data",
+            f"shape {np.shape(values.get(single))}", "add the axis; labels are given one-hot",
+        )  # fmt: skip
+    lifted = values if batch is not None else {
+        k: v if v is None else _lift(v) for k, v in values.items()
+    }  # fmt: skip
     return bind(members, lifted, "data", sizes, dtype, lead=1), batch
 
 

@@ -55,7 +55,7 @@ def read(key: str) -> Module | None:
         if _seal(entry["module"]) != entry["sha256"]:
             raise ValueError("checksum mismatch")
         return Module.from_json(entry["module"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError) as err:
         warnings.warn(

@@ -5,37 +5,46 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from unified.codegen.program import Program
 
 
-def assemble(program: Program, values: Mapping[str, Any], names: tuple[str, ...] = ()) -> Any:
+def assemble(program: Program, values: Mapping[str, Any]) -> Any:
     """(phase, batch, N, N) from the upper blocks; diagonal ones come as vectors.
 
-    Equation: H_ij = ∂²F/∂s_i∂s_j. `names` restricts it to some states.
+    Equation: H_ij = ∂²F/∂s_i∂s_j over all states side by side. Zero blocks are never touched.
     """
-    if program.backend == "jax":
-        import jax.numpy as xp
-    else:
-        import numpy as xp  # type: ignore[no-redef]
     blocks = program.core("hessian", values)
-    states = [s.name for s in program.model.states if not names or s.name in names]
-    some = values[states[0]]
+    names = [s.name for s in program.model.states]
+    stops = np.cumsum([values[n].shape[-1] for n in names])
+    at = {n: slice(stop - values[n].shape[-1], stop) for n, stop in zip(names, stops, strict=True)}
+    some = values[names[0]]
     lead = some.shape[:2]
-    sizes = {s: values[s].shape[2:] for s in states}
-    rows = []
-    for k, a in enumerate(states):
-        row = []
-        for m, b in enumerate(states):
-            shape = (*lead, *sizes[a], *sizes[b])
-            found = blocks.get(f"{a}|{b}" if k <= m else f"{b}|{a}")
-            if found is None:
-                row.append(xp.zeros(shape, some.dtype))
-                continue
-            if k == m and program.kernels.structure.kinds[a, a] == "diagonal":
-                found = found[..., None] * xp.eye(sizes[a][0], dtype=some.dtype)
-            elif k > m:
-                found = xp.swapaxes(found, -1, -2)
-            row.append(xp.broadcast_to(found, shape))
-        rows.append(xp.concatenate(row, axis=-1))
-    return xp.concatenate(rows, axis=-2)
+    whole: Any
+    if program.backend == "jax":
+        import jax.numpy as jnp
+
+        whole = jnp.zeros((*lead, stops[-1], stops[-1]), some.dtype)
+
+        def put(where: Any, block: Any, more: bool = False) -> None:
+            nonlocal whole
+            whole = whole.at[where].add(block) if more else whole.at[where].set(block)
+    else:
+        whole = np.zeros((*lead, stops[-1], stops[-1]), some.dtype)
+
+        def put(where: Any, block: Any, more: bool = False) -> None:
+            whole[where] = whole[where] + block if more else block
+
+    for pair, block in blocks.items():
+        a, b = pair.split("|")
+        kind = program.kernels.structure.kinds[a, a]
+        if b == "+" or (a == b and kind == "diagonal"):
+            entries = np.arange(at[a].start, at[a].stop)
+            put((..., entries, entries), block, b == "+")
+            continue
+        put((..., at[a], at[b]), block)
+        if a != b:
+            put((..., at[b], at[a]), block.swapaxes(-1, -2))
+    return whole

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from unified.energies.cost import Cost
 from unified.energies.energy import Energy
-from unified.energies.structure import Structure, diagonal_of
+from unified.energies.structure import Structure, diagonal_of, is_diagonal, split_diagonal
 from unified.symbolic.axis import Axis, Index, indices
 from unified.symbolic.build import add, multiply, power, scale
 from unified.symbolic.contract import contract
@@ -99,8 +99,6 @@ class Kernels:
     @cached_property
     def structure(self) -> Structure:
         """The structure of the Hessian of F."""
-        from unified.energies.structure import is_diagonal
-
         kinds = {}
         for (a, b), block in self.blocks.items():
             kind = "zero" if isinstance(block, Zero) else "dense"
@@ -160,12 +158,17 @@ class Kernels:
                 Kernel(f"curvature_{n}", f"d2F/d{n}2 ({kind})", {n: self.block(n, n)})
             )  # fmt: skip
         kernels += self._screens()
-        upper = {
-            f"{p}|{q}": self.block(p, q)
-            for (p, q) in self.blocks
-            if self.structure.kinds[p, q] != "zero"
-        }
-        kernels.append(Kernel("hessian", "upper nonzero blocks of d2F/ds2", upper))
+        upper: dict[str, Expr] = {}
+        for p, q in self.blocks:
+            kind = self.structure.kinds[p, q]
+            if p == q and kind == "dense":
+                dense, diagonal = split_diagonal(self.blocks[p, p])
+                upper[f"{p}|{p}"] = b(dense)
+                if not isinstance(diagonal, Zero):
+                    upper[f"{p}|+"] = b(diagonal)
+            elif kind != "zero":
+                upper[f"{p}|{q}"] = self.block(p, q)
+        kernels.append(Kernel("hessian", "upper nonzero blocks of d2F/ds2; diagonal parts as vectors", upper))
         along = {s: self.directions[s.name] for s in e.states}
         product = gradients(directional(self.total, dict(along)), e.states)
         kernels.append(

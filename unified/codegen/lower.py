@@ -34,6 +34,7 @@ class Lowering:
         self.varying = varying
         self.sizes = sizes
         self._done: dict[Expr, Operand] = {}
+        self._signed: dict[Expr, tuple[Operand, int]] = {}
 
     def __call__(self, x: Expr) -> Operand:
         """The value of x and, for each of its axes, which axis of x it is (rest broadcast)."""
@@ -41,6 +42,19 @@ class Lowering:
         if found is None:
             found = self._done[x] = self._lower(x)
         return found
+
+    def signed(self, x: Expr) -> tuple[Operand, int]:
+        """The value of x up to a sign, which is left to whatever x is a part of.
+
+        A sum of negative terms is computed as a positive one, so that signs meet and cancel.
+        """
+        if isinstance(x, Add | Einsum):
+            found = self._signed.get(x)
+            if found is None:
+                found = self._sum(x) if isinstance(x, Add) else self._product(x)
+                self._signed[x] = found
+            return found
+        return self(x), 1
 
     def full(self, x: Expr) -> int:
         """The value of x with every axis of x present (size one where it only broadcasts)."""
@@ -56,16 +70,16 @@ class Lowering:
             return g.const(sympy.Integer(0)), ()
         if isinstance(x, Delta):
             return g.put("eye", (), x.axes[0], x.axes), every
-        if isinstance(x, Add):
-            return self._sum(x)
-        if isinstance(x, Einsum):
-            value, sign = self._product(x)
-            return (g.negate(value[0]) if sign < 0 else value[0]), value[1]
+        if isinstance(x, Add | Einsum):
+            (value, labels), sign = self.signed(x)
+            return (g.negate(value) if sign < 0 else value), labels
         if isinstance(x, Map):
             value, present = self(x.arg)
             return self.scalar(x.fn.expr, value), present
         assert isinstance(x, Unary)
         arg = self.full(x.arg)
+        if g[arg].axes != x.arg.axes:  # what is summed over must be there in full
+            arg = g.put("broadcast", (arg,), x.arg.axes, x.arg.axes)
         op = type(x).__name__.lower()
         return g.put(op, (arg,), None, x.axes), every
 
@@ -77,6 +91,8 @@ class Lowering:
             return x
         if expr.is_number:
             return g.const(expr)
+        if isinstance(expr, sympy.DiracDelta):  # the slope of a jump is read as 0, as for `step`
+            return g.const(sympy.Integer(0))
         if isinstance(expr, sympy.Add):
             terms = sorted(expr.args, key=lambda t: (t.could_extract_minus_sign(), str(t)))
             total = self.scalar(terms[0], x)
@@ -111,25 +127,16 @@ class Lowering:
         )  # fmt: skip
 
     # --- sums -----------------------------------------------------------------------------
-    def _sum(self, x: Add) -> Operand:
+    def _sum(self, x: Add) -> tuple[Operand, int]:
         g = self.graph
         every = tuple(range(x.ndim))
-        signed: list[tuple[int, Operand]] = []
-        for t in x.terms:
-            if isinstance(t, Einsum):
-                value, sign = self._product(t)
-                signed.append((sign, value))
-            else:
-                signed.append((1, self(t)))
-        signed.sort(key=lambda p: -p[0])
-        present = tuple(k for k in every if any(k in ls for _, (_, ls) in signed))
-        values = [(s, g.aligned(v, ls, present)) for s, (v, ls) in signed]
-        sign, total = values[0]
-        if sign < 0:
-            total = g.negate(total)
+        terms = sorted((self.signed(t) for t in x.terms), key=lambda p: -p[1])
+        present = tuple(k for k in every if any(k in ls for (_, ls), _ in terms))
+        values = [(s, g.aligned(v, ls, present)) for (v, ls), s in terms]
+        first, total = values[0]
         for s, v in values[1:]:
-            total = g.binary("sub" if s < 0 else "add", total, v)
-        return total, present
+            total = g.binary("add" if s == first else "sub", total, v)
+        return (total, present), first
 
     # --- products -------------------------------------------------------------------------
     def _size(self, labels: Iterable[int], axes: Mapping[int, Axis]) -> int:
@@ -140,30 +147,30 @@ class Lowering:
 
     def _product(self, x: Einsum) -> tuple[Operand, int]:
         """An einsum as pairwise contractions; returns the operand and the sign left out."""
-        g = self.graph
         axes = x.label_axes
         out = tuple(range(x.ndim))
+        magnitude, sign = x.coef, 1
+        if magnitude.could_extract_minus_sign():
+            magnitude, sign = -magnitude, -1
         operands: list[Operand] = []
         diagonals: list[tuple[int, int]] = []
         for f, ls in zip(x.factors, x.labels, strict=True):
             if isinstance(f, Delta):
                 diagonals.append((ls[0], ls[1]))
                 continue
-            value, present = self(f)
+            (value, present), flip = self.signed(f)
+            sign *= flip
             operands.append(self._repeats(value, tuple(ls[k] for k in present)))
         twins = {j for _, j in diagonals}
         keep = tuple(k for k in out if k not in twins)
-        magnitude, sign = x.coef, 1
-        if magnitude.could_extract_minus_sign():
-            magnitude, sign = -magnitude, -1
         if magnitude != 1 and operands:
             self._scale(operands, magnitude, self._size(keep, axes), axes)
         elif not operands:
             operands.append((self._number(magnitude), ()))
-        value = self._contract(operands, keep, axes)
+        product = self._contract(operands, keep, axes)
         for i, j in diagonals:
-            value = self._diagonal(value, i, j, axes)
-        return value, sign
+            product = self._diagonal(product, i, j, axes)
+        return product, sign
 
     def _number(self, number: sympy.Expr) -> int:
         """A coefficient, whose axis sizes are read off the arrays when the code runs."""

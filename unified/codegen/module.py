@@ -44,6 +44,12 @@ class Module:
         exec(compile(self.source, "<generated>", "exec"), space)  # noqa: S102 - our own text
         return {name: space[name] for name in self.signatures}
 
+    def is_plain(self, name: str) -> bool:
+        """True if a function is products and sums only (its hoisted values aside)."""
+        body = self.source.partition(f"def {name}(")[2].partition("\ndef ")[0]
+        used = PRINTERS[self.backend].functions.values()
+        return not any(spelling.partition("{")[0] in body for spelling in used)
+
     def call(self, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """Run one function on named arrays; its named outputs."""
         s = self.signatures[name]

@@ -12,6 +12,8 @@ import numpy as np
 from unified.base.errors import InputError, bad_input
 from unified.codegen import cache as disk
 from unified.codegen.binding import Sizes, bind, check_sizes, data_arrays, traced
+from unified.codegen.compiling import compiled
+from unified.codegen.dense import assemble
 from unified.codegen.kernels import Kernels
 from unified.codegen.module import Module, generate, printer_for
 from unified.energies.cost import Cost, CostFamily
@@ -90,15 +92,25 @@ class Program:
             return {}
         return self.module.call("drive", values)
 
-    def jit(self, key: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    def jit(
+        self, key: Any, function: Callable[..., Any], *, plain: bool = False
+    ) -> Callable[..., Any]:
         """`function`, compiled once per key for this program (JAX only)."""
         if key not in self._jitted:
             if self.backend == "jax":
-                import jax
-
-                function = jax.jit(function)
+                function = compiled(function, plain=plain)
             self._jitted[key] = function
         return self._jitted[key]
+
+    def function(self, name: str) -> Callable[[Mapping[str, Any]], Arrays]:
+        """One generated function, compiled, of a dict of arrays with phase and batch axes."""
+        plain = self.module.is_plain(name)
+        return self.jit(name, lambda values: self.core(name, values), plain=plain)
+
+    def dense(self, values: Mapping[str, Any]) -> Any:
+        """The dense Hessian (phase, batch, N, N) on arrays with phase and batch axes, compiled."""
+        plain = self.module.is_plain("hessian")
+        return self.jit("dense", lambda v: assemble(self, v), plain=plain)(values)
 
     def values(self, state: Mapping[str, Any], params: Mapping[str, Any], phase: PhaseLike) -> Any:
         """Checked arrays on phase and batch axes, and the batch size (None: one sample)."""
@@ -164,10 +176,11 @@ class Program:
                 if count != batch:
                     raise bad_input("direction", f"{_told(batch)} as in the state", _told(count),
                                     "align them")  # fmt: skip
-                for name, v in along.items():
-                    at = self.kernels.directions[name].name
+                for state_name, v in along.items():
+                    at = self.kernels.directions[state_name].name
                     values[at] = v[(None,) * (1 + (batch is None))]
-            found = self.jit(name, lambda kw: self.core(name, kw))(values)
+            inner = traced(values)  # options of an inner compilation are refused, so leave it out
+            found = self.core(name, values) if inner else self.function(name)(values)
         index = (0, 0) if batch is None else (0,)
         return {k: self.out(v[index]) for k, v in found.items()}
 
@@ -184,7 +197,7 @@ class Program:
         if traced(phase.beta):
             return
         if self.target is None and not phase.is_clamped and np.any(np.asarray(phase.beta) != 0):
-            raise bad_input("phase", "a free phase", "a nudged one", "emit with cost=...")
+            raise bad_input("phase", "a free phase", "a nudged one", "emit it with a cost")
 
     def energy(self, state: Arrays, params: Arrays, phase: PhaseLike) -> Any:
         """F = E + βC at a state: a number, or (batch,). Raises: InputError."""
@@ -203,7 +216,7 @@ class Program:
     def cost(self, state: Arrays, params: Arrays, phase: PhaseLike) -> Any:
         """C at a state: a number, or (batch,). Raises: InputError if the program has no cost."""
         if self.target is None:
-            raise bad_input("cost", "a program emitted with a cost", "none", "emit with cost=...")
+            raise bad_input("cost", "a program emitted with a cost", "none", "emit it with a cost")
         return self.run("cost", state, params, phase)["C"]
 
     def hvp(self, state: Arrays, params: Arrays, phase: PhaseLike, direction: Arrays) -> Arrays:
@@ -212,12 +225,10 @@ class Program:
 
     def hessian(self, state: Arrays, params: Arrays, phase: PhaseLike) -> Any:
         """∂²F/∂s∂s, dense over the stacked states: (N, N) or (batch, N, N). Raises: InputError."""
-        from unified.codegen.dense import assemble
-
         self._fits(phase)
         with self.precision:
             values, batch = self.values(state, params, phase)
-            found = self.jit("dense", lambda kw: assemble(self, kw))(values)
+            found = assemble(self, values) if traced(values) else self.dense(values)
         return self.out(found[(0, 0) if batch is None else (0,)])
 
     # --- relatives --------------------------------------------------------------------------

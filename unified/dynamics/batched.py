@@ -69,28 +69,31 @@ def _solve_one(pair: Any) -> Any:
 
 
 def _eliminate(matrix: Any, right: Any) -> tuple[Any, Any]:
-    """Gaussian elimination of the augmented matrix, unrolled over its few columns."""
+    """Gauss–Jordan elimination of the augmented matrix, a column of all of them at a time.
+
+    A loop, not unrolled: it runs as fast, and compiles in a fifth of the time.
+    """
     import jax.numpy as jnp
+    from jax import lax
 
     n = matrix.shape[-1]
     lead = jnp.broadcast_shapes(matrix.shape[:-2], right.shape[:-1])
+    kind = jnp.result_type(matrix, right)
     both = jnp.concatenate(
         [jnp.broadcast_to(matrix, (*lead, n, n)), jnp.broadcast_to(right, (*lead, n))[..., None]],
         axis=-1,
-    )
-    rows = []
-    good = jnp.ones(lead, bool)
-    for _ in range(n):  # each round takes the first row and column away
-        pivot = both[..., 0, :1]
-        good = good & (pivot[..., 0].real > 0)
-        row = both[..., 0, 1:] / jnp.where(pivot == 0, 1.0, pivot)
-        rows.append(row)
-        both = both[..., 1:, 1:] - both[..., 1:, :1] * row[..., None, :]
-    found: list[Any] = []
-    for row in reversed(rows):
-        x = row[..., -1]
-        for k, known in enumerate(found):
-            x = x - row[..., -2 - k] * known
-        found.append(x)
-    answer = jnp.stack(found[::-1], axis=-1)
+    ).astype(kind)
+
+    def column(k: Any, carry: Any) -> Any:
+        both, good = carry
+        row = lax.dynamic_slice_in_dim(both, k, 1, axis=-2)
+        pivot = lax.dynamic_slice_in_dim(row, k, 1, axis=-1)
+        good = good & (pivot[..., 0, 0].real > 0)
+        row = row / jnp.where(pivot == 0, 1.0, pivot)
+        left = lax.dynamic_slice_in_dim(both, k, 1, axis=-1)
+        here = (jnp.arange(n) == k)[:, None]
+        return jnp.where(here, row, both - left * row), good
+
+    both, good = lax.fori_loop(0, n, column, (both, jnp.ones(lead, bool)))
+    answer = both[..., -1]
     return answer, good & jnp.all(jnp.isfinite(answer), axis=-1)

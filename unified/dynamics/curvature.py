@@ -42,18 +42,25 @@ def _lanczos(system: System, state: State, total: int) -> Any:
     basis = jnp.zeros((steps, *lead, total), kind)
 
     def step(k: Any, carry: Any) -> Any:
-        basis, v, alphas, betas = carry
+        basis, v, alphas, betas, scale, alive = carry
         basis = basis.at[k].set(v)
         w = system.flat(system.product(state, system.split(v)))
         alpha = jnp.sum(w * v, axis=-1)
         for _ in range(2):  # twice is enough: full reorthogonalisation
             w = w - jnp.einsum("sabi,sab->abi", basis, jnp.einsum("sabi,abi->sab", basis, w))
         beta = jnp.sqrt(jnp.sum(w * w, axis=-1))
-        scale = jnp.where(beta > 1e-30, beta, 1.0)[..., None]
-        return basis, w / scale, alphas.at[k].set(alpha), betas.at[k].set(beta)
+        # The Krylov space may be exhausted early: the rest repeats the first quotient, uncoupled.
+        alphas = alphas.at[k].set(jnp.where(alive, alpha, alphas[0]))
+        scale = jnp.maximum(scale, jnp.abs(alpha) + beta)
+        alive = alive & (beta > tiny * scale)
+        beta = jnp.where(alive, beta, 0.0)
+        v = jnp.where(alive[..., None], w / jnp.where(alive, beta, 1.0)[..., None], 0.0)
+        return basis, v, alphas, betas.at[k].set(beta), scale, alive
 
     zeros = jnp.zeros((steps, *lead), kind)
-    _, _, alphas, betas = lax.fori_loop(0, steps, step, (basis, v, zeros, zeros))
+    tiny = 16 * jnp.finfo(kind).eps
+    begin = (basis, v, zeros, zeros, jnp.zeros(lead, kind), jnp.ones(lead, bool))
+    _, _, alphas, betas, *_ = lax.fori_loop(0, steps, step, begin)
     main = jnp.moveaxis(alphas, 0, -1)[..., None] * jnp.eye(steps, dtype=kind)
     side = jnp.moveaxis(betas[:-1], 0, -1)
     off = jnp.zeros((*lead, steps, steps), kind)

@@ -11,7 +11,7 @@ DENSE_LIMIT = 256
 
 
 def eliminated(system: System) -> tuple[str, ...]:
-    """Layers with diagonal blocks that do not meet each other: solved unit by unit, widest first."""
+    """Layers with diagonal blocks that do not meet: solved unit by unit, widest first."""
     kinds = system.kinds
     ranked = sorted(system.names, key=lambda n: -system.width(n))
     chosen: list[str] = []
@@ -111,6 +111,9 @@ def _block(system: System, blocks: State, a: str, b: str) -> Any:
     if a == b and system.kinds[a, a] == "diagonal":
         d = blocks[f"{a}|{a}"]
         return d[..., None] * jnp.eye(system.width(a), dtype=d.dtype)
+    if a == b and f"{a}|+" in blocks:
+        d = blocks[f"{a}|+"]
+        return blocks[f"{a}|{a}"] + d[..., None] * jnp.eye(system.width(a), dtype=d.dtype)
     if f"{a}|{b}" in blocks:
         return blocks[f"{a}|{b}"]
     return jnp.swapaxes(blocks[f"{b}|{a}"], -1, -2)

@@ -95,13 +95,16 @@ class FixedPoint(AbstractMethod):
 
     def sweep(self, system: System, state: State, grad: State) -> State:
         """One pass over the layers; the gradient at the start serves the first of them."""
+        import jax.numpy as jnp
+
         stiff = self.stiffness(system, state)
         for k, name in enumerate(system.order):
             g = grad[name] if k == 0 else system.layer_gradient(name, state)
             if system.kinds[name, name] == "diagonal":
                 move = g / stiff[name]
             else:
-                move, _ = batched.solve(stiff[name], g)
+                move, good = batched.solve(stiff[name], g)
+                move = jnp.where(good[..., None], move, g)  # no minimum there: a gradient step
             state = {**state, name: state[name] - move}
         return state
 

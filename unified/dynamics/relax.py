@@ -67,8 +67,12 @@ def _lead(program: Program, x: Any) -> tuple[int, ...]:
     if not program.model.inputs or x is None:
         return ()
     first = program.model.inputs[0]
-    value = x.get(first.name) if isinstance(x, Mapping) else x
-    return tuple(np.shape(value)[:1]) if np.ndim(value) == first.ndim + 1 else ()
+    value: Any = x.get(first.name) if isinstance(x, Mapping) else x
+    try:
+        shape = np.shape(value)
+    except ValueError as err:
+        raise bad_input(first.name, "rows of equal length", "ragged ones", "pad them") from err
+    return shape[:1] if len(shape) == first.ndim + 1 else ()
 
 
 def relax(

@@ -73,12 +73,11 @@ def relax_arrays(
     state = system.begin(start)
 
     def keep(mask: Any, new: Any, old: Any) -> Any:
-        lead = mask.shape
-        if new.shape[:2] == lead:
-            return jnp.where(mask.reshape(lead + (1,) * (new.ndim - 2)), new, old)
-        if new.ndim > 2 and new.shape[1:3] == lead:  # a memory with a leading history axis
-            return jnp.where(mask.reshape((1, *lead) + (1,) * (new.ndim - 3)), new, old)
-        return new
+        if new.ndim < 2:
+            return new  # a count, the same for all
+        # Histories (past, phase, batch, units) have one axis more than states.
+        lead = (1, *mask.shape) if new.ndim > 3 else mask.shape
+        return jnp.where(mask.reshape(lead + (1,) * (new.ndim - len(lead))), new, old)
 
     def going(carry: Any) -> Any:
         return jnp.any(carry[4])

@@ -87,9 +87,10 @@ class System:
         """|∂F/∂s| over all units, shape (phase, batch)."""
         import jax.numpy as jnp
 
-        total = 0.0
+        total: Any = 0.0
         for g in grad.values():
-            total = total + jnp.sum(g.real**2 + (g.imag**2 if jnp.iscomplexobj(g) else 0.0), axis=-1)
+            square = g.real**2 + g.imag**2 if jnp.iscomplexobj(g) else g * g
+            total = total + jnp.sum(square, axis=-1)
         return jnp.sqrt(total)
 
     def residual(self, state: State, grad: State) -> Any:

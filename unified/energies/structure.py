@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unified.symbolic.axis import Index
+from unified.symbolic.build import add
 from unified.symbolic.contract import contract
 from unified.symbolic.nodes import Add, Delta, Einsum, Expr, Zero
 
@@ -30,11 +31,21 @@ def is_diagonal(block: Expr) -> bool:
 def diagonal_of(block: Expr) -> Expr:
     """The diagonal of a square block as a vector, identities resolved term by term."""
     if isinstance(block, Add):
-        from unified.symbolic.build import add
-
         return add(*(diagonal_of(t) for t in block.terms), flatten=False)
     i = Index(block.axes[0])
     return contract(1, [(block, (i, i))], (i,))
+
+
+def split_diagonal(block: Expr) -> tuple[Expr, Expr]:
+    """A square block as the terms that are dense and the diagonal (a vector) of the rest."""
+    terms = block.terms if isinstance(block, Add) else (block,)
+    dense = [t for t in terms if not is_diagonal(t)]
+    rest = [diagonal_of(t) for t in terms if is_diagonal(t)]
+    none, zero = Zero.make(block.axes), Zero.make(block.axes[:1])
+    return (
+        add(*dense, flatten=False) if dense else none,
+        add(*rest, flatten=False) if rest else zero,
+    )
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,8 @@ class PredictiveCoding(AbstractEstimator):
 
     Equation: clamped: ∂E/∂θ(z*), exactly the gradient of the equilibrated energy E*; nudged:
     ∂E/∂θ(z_β)/β, which tends to the loss gradient with bias O(β), since the free phase is the
-    forward pass, where E and its rule vanish.
+    forward pass, where E and its rule vanish. Where the forward pass is no rest point (not a PC
+    energy), a free phase is relaxed first, to read the loss.
     Raises: InputError for β that is 0 or not a number; for finite β, an energy whose rule does not
     vanish after a forward pass (learned precisions, energies without one).
     Reference: Whittington & Bogacz (2017); theory page C3.
@@ -105,7 +106,8 @@ class PredictiveCoding(AbstractEstimator):
     @property
     def clamps(self) -> bool:
         """True if the output is clamped rather than nudged."""
-        return self.beta == math.inf
+        # A finite nudge may be traced, and then cannot be compared.
+        return isinstance(self.beta, float) and self.beta == math.inf
 
     @property
     def order(self) -> int | None:
@@ -138,11 +140,15 @@ class PredictiveCoding(AbstractEstimator):
         from unified.dynamics.solve import start_state
 
         start = start_state(program, {**free, "beta": jnp.zeros((1,), program.dtype)})
+        before: tuple[Rest, ...] = ()
+        if not _rests(program):  # the loss is read at a free rest point, wherever that is
+            before = (rest_at(program, values, self, [0.0]),)
+            start = before[0].state
         loss = mean_cost(program, values, start)
         if self.clamps:
             rest = clamped_rest(program, values, self, None)
             grad = clamped_rule(program, values, rest)
-            return Raw(grad, loss, clamped_energy(program, values, rest), (rest,))
+            return Raw(grad, loss, clamped_energy(program, values, rest), (*before, rest))
         rest = rest_at(program, values, self, [self.beta])
         beta = jnp.asarray([self.beta], program.dtype)
         grad = contrast(program, values, rest.state, beta, 1.0 / beta)
@@ -155,6 +161,13 @@ def _finite_beta(beta: Any) -> None:
         raise bad_input("beta", "one number", beta, "make one estimator per nudge")
     if np.iscomplexobj(beta):
         raise bad_input("beta", "a real number or inf", beta, "use its modulus")
+
+
+def _rests(program: Program) -> bool:
+    """True if the forward pass is a rest point of the free energy by construction."""
+    model = program.model
+    forward: dict[Any, Expr] = {s: model.start[s.name] for s in model.states if model.start}
+    return bool(forward) and not any(_survives(g, forward) for g in model.gradient.values())
 
 
 def _survives(rule: Expr, forward: dict[Any, Expr]) -> bool:

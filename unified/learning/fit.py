@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from unified.base.errors import ConvergenceError, bad_input
+from unified.base.files import check_writable_dir
 from unified.codegen.program import Program
 from unified.dynamics.equilibrium import CODES, failures
 from unified.dynamics.phase import Phase
@@ -97,13 +98,17 @@ def fit(
         carry = (theta, optimizer.init(theta))
         run = store.fingerprint(
             program.module.source, str(estimator), estimator.relaxer, program.dtype.name, key,
-            batch_size, *first.values(), *data.values(),
+            estimator.tolerance(program), batch_size, *_behaviour(optimizer, theta),
+            *first.values(), *data.values(),
         )  # fmt: skip
         history = _History([], [])
         path = None if checkpoint is None else Path(checkpoint)
+        if path is not None:
+            check_writable_dir(path.parent, "checkpoint")
         if path is not None and path.exists():
             carry = history.resume(path, run, carry)
-        step = jax.jit(_step(program, estimator, optimizer))
+        # Kept with the program: the next seed with this very optimiser need not compile again.
+        step = program.jit(("fit", estimator, optimizer), _step(program, estimator, optimizer))
         bar = _Bar(progress, epochs, len(history.loss), str(estimator))
         for epoch in range(len(history.loss), epochs):
             carry, loss = _epoch(step, carry, data, key, epoch, batch_size, estimator, program)
@@ -122,6 +127,19 @@ def fit(
     return FitResult(
         found, np.array(history.loss), np.array(history.test_error), len(history.loss), spent
     )
+
+
+def _behaviour(optimizer: Any, theta: Arrays) -> list[Any]:
+    """What an optimiser does to a few made-up gradients: its settings cannot be read off it."""
+    rng = np.random.default_rng(0)
+    sample = {k: np.ravel(v)[:4].astype(v.dtype) for k, v in theta.items()}
+    memory = optimizer.init(sample)
+    found: list[Any] = []
+    for _ in range(3):
+        made = {k: rng.standard_normal(v.shape).astype(v.dtype) for k, v in sample.items()}
+        change, memory = optimizer.update(made, memory, sample)
+        found += [np.asarray(v) for v in change.values()]
+    return found
 
 
 def _step(program: Program, estimator: AbstractEstimator, optimizer: Any) -> Callable[..., Any]:

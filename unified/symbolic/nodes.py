@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
 import sympy
@@ -23,7 +23,7 @@ class Expr(Operators):
     """An array expression: `.axes` are its typed axes, `.free` the variables inside it."""
 
     __slots__ = ("__weakref__", "axes", "digest", "free")
-    _known: WeakValueDictionary[bytes, Expr] = WeakValueDictionary()
+    _known: ClassVar[WeakValueDictionary[bytes, Expr]] = WeakValueDictionary()
 
     axes: tuple[Axis, ...]
     digest: bytes
@@ -70,7 +70,7 @@ def _intern(cls: type, axes: tuple[Axis, ...], content: str, **fields: Any) -> A
     found = Expr._known.get(digest)
     if found is not None:
         return found
-    node = object.__new__(cls)
+    node: Any = object.__new__(cls)
     put = object.__setattr__
     put(node, "axes", axes)
     put(node, "digest", digest)

@@ -17,7 +17,7 @@ class Operators:
     def __add__(self, other: Any) -> Expr:
         from unified.symbolic import build
 
-        return build.add(self, build.as_expr(other))
+        return build.add(build.as_expr(self), build.as_expr(other))
 
     def __radd__(self, other: Any) -> Expr:
         return self.__add__(other)
@@ -25,12 +25,12 @@ class Operators:
     def __neg__(self) -> Expr:
         from unified.symbolic import build
 
-        return build.scale(-1, self)
+        return build.scale(-1, build.as_expr(self))
 
     def __sub__(self, other: Any) -> Expr:
         from unified.symbolic import build
 
-        return build.add(self, build.scale(-1, build.as_expr(other)))
+        return build.add(build.as_expr(self), build.scale(-1, build.as_expr(other)))
 
     def __rsub__(self, other: Any) -> Expr:
         return self.__neg__() + other
@@ -38,59 +38,59 @@ class Operators:
     def __mul__(self, other: Any) -> Expr:
         from unified.symbolic import build
 
-        return build.multiply(self, build.as_expr(other))
+        return build.multiply(build.as_expr(self), build.as_expr(other))
 
     def __rmul__(self, other: Any) -> Expr:
         from unified.symbolic import build
 
-        return build.multiply(build.as_expr(other), self)
+        return build.multiply(build.as_expr(other), build.as_expr(self))
 
     def __truediv__(self, other: Any) -> Expr:
         from unified.symbolic import build
 
-        return build.multiply(self, build.power(build.as_expr(other), -1))
+        return build.multiply(build.as_expr(self), build.power(build.as_expr(other), -1))
 
     def __rtruediv__(self, other: Any) -> Expr:
         from unified.symbolic import build
 
-        return build.multiply(build.as_expr(other), build.power(self, -1))
+        return build.multiply(build.as_expr(other), build.power(build.as_expr(self), -1))
 
     def __pow__(self, exponent: Any) -> Expr:
         from unified.symbolic import build
 
-        return build.power(self, exponent)
+        return build.power(build.as_expr(self), exponent)
 
     def __matmul__(self, other: Any) -> Expr:
         from unified.symbolic import build
 
-        return build.matmul(self, build.as_expr(other))
+        return build.matmul(build.as_expr(self), build.as_expr(other))
 
     def __rmatmul__(self, other: Any) -> Expr:
         from unified.symbolic import build
 
-        return build.matmul(build.as_expr(other), self)
+        return build.matmul(build.as_expr(other), build.as_expr(self))
 
     @property
     def T(self) -> Expr:
         """The transpose: the axes in reverse order."""
         from unified.symbolic import build
 
-        return build.transpose(self)
+        return build.transpose(build.as_expr(self))
 
     def sum(self) -> Expr:
         """The sum over all entries, a scalar."""
         from unified.symbolic import build
 
-        return build.total(self)
+        return build.total(build.as_expr(self))
 
     def sq(self) -> Expr:
         """The squared Euclidean norm Σ x_i², a scalar (for entrywise squares write x*x)."""
         from unified.symbolic import build
 
-        return build.total(build.multiply(self, self))
+        return build.total(build.multiply(build.as_expr(self), build.as_expr(self)))
 
     def dot(self, other: Any) -> Expr:
         """The full inner product Σ x_i y_i of two arrays of the same axes."""
         from unified.symbolic import build
 
-        return build.total(build.multiply(self, build.as_expr(other)))
+        return build.total(build.multiply(build.as_expr(self), build.as_expr(other)))

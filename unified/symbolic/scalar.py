@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import sympy
@@ -170,7 +170,7 @@ class ScalarFn:
         return f"ScalarFn({self.expr})"
 
 
-@lru_cache(maxsize=None)
+@cache
 def scalar_fn(function: Any) -> ScalarFn:
     """Turn a SymPy function class, a SymPy Lambda or a known name into a ScalarFn."""
     if isinstance(function, ScalarFn):
