@@ -99,21 +99,21 @@ def _ratios(label: str, energy: Any, sizes: list[int]) -> list[dict[str, Any]]:
         np.testing.assert_allclose(
             program.dense(block)[0], their_hessian(*theirs), rtol=1e-9, atol=1e-11
         )
-        times = timed(
-            {
-                "g1": lambda: force(at), "g2": lambda: their_force(state, fixed),
-                "p1": lambda: product(along_at), "p2": lambda: their_hvp(state, along, fixed),
-                "h1": lambda: program.dense(block), "h2": lambda: their_hessian(*theirs),
-            },
-            repeats=100, inner=10,
-        )  # fmt: skip
-    told = (("g", "gradient", "jax.grad", 1.1), ("p", "hvp", "jvp(grad)", 1.1),
-            ("h", "hessian", "jax.hessian", 0.4))  # fmt: skip
-    return [
-        bar(f"{what} {label}", f"generated / {other}", times.ratio(f"{k}1", f"{k}2"), limit,
-            seconds=times.median(f"{k}1"))
-        for k, what, other, limit in told
-    ]  # fmt: skip
+        pairs: dict[str, tuple[Any, Any, str, float]] = {
+            "gradient": (lambda: force(at), lambda: their_force(state, fixed), "jax.grad", 1.1),
+            "hvp": (lambda: product(along_at), lambda: their_hvp(state, along, fixed),
+                    "jvp(grad)", 1.1),
+            "hessian": (lambda: program.dense(block), lambda: their_hessian(*theirs),
+                        "jax.hessian", 0.4),
+        }  # fmt: skip
+        found = []
+        for what, (mine, other, name, limit) in pairs.items():
+            times = timed({"ours": mine, "theirs": other}, repeats=100, inner=10)
+            found.append(
+                bar(f"{what} {label}", f"generated / {name}", times.ratio("ours", "theirs"), limit,
+                    seconds=times.median("ours"))
+            )  # fmt: skip
+    return found
 
 
 def _agree(ours: dict[str, Any], theirs: dict[str, Any], sign: float) -> None:

@@ -34,7 +34,7 @@ class Timed(dict[str, list[float]]):
 
 
 def timed(runs: Mapping[str, Callable[[], Any]], *, repeats: int = 40, inner: int = 1) -> Timed:
-    """Time every run, in turn, so that drift of the machine hits all alike.
+    """Time every run, in turn and in alternating order, so that drift and caches hit all alike.
 
     `inner` calls make one sample (for runs too short for the clock); warm-ups are not counted.
     """
@@ -44,8 +44,8 @@ def timed(runs: Mapping[str, Callable[[], Any]], *, repeats: int = 40, inner: in
         for _ in range(3):
             jax.block_until_ready(f())
     samples = Timed({k: [] for k in runs})
-    for _ in range(max(repeats, 20)):
-        for k, f in runs.items():
+    for turn in range(max(repeats, 20)):
+        for k, f in list(runs.items())[:: 1 if turn % 2 else -1]:
             begun = time.perf_counter()
             for _ in range(inner):
                 found = f()
