@@ -221,4 +221,4 @@ def test_substitution_commutes_with_evaluation():
 def test_text_brackets_products_inside_powers():
     """`2 v**3` for (2v)³ would be read as another function."""
     cube = un.fn(sympy.Lambda(sympy.Symbol("q"), sympy.Symbol("q") ** 5 + 1))
-    assert "(2 s[i])**5" in repr(cube(2 * s))
+    assert "(2*s[i])**5" in repr(cube(2 * s))

@@ -81,7 +81,8 @@ def bind(members: Sequence[Var], values: Mapping[str, Any], what: str, sizes: Si
         except InputError:
             raise
         except (TypeError, ValueError) as err:
-            raise bad_input(v.name, "an array of numbers", type(value).__name__, "convert it") from err
+            kind = type(value).__name__
+            raise bad_input(v.name, "an array of numbers", kind, "convert it") from err
         _shape(v.name, array, v.axes, sizes, lead)
         _finite(v.name, array)
         if v.symmetric and not np.allclose(array, array.T, rtol=1e-6, atol=1e-12):
@@ -117,7 +118,7 @@ def data_arrays(
             raise bad_input("y", f"a target '{target.name}'", "none", "pass y or use a free phase")
         values[target.name] = y
     batch: int | None = None
-    single = ""
+    single: str = ""
     for v in members:
         value = values.get(v.name)
         if value is None:
@@ -131,14 +132,15 @@ def data_arrays(
             if n == 0:
                 raise bad_input(v.name, "at least one sample", "an empty batch", "pass data")
             if batch is not None and batch != n:
-                raise bad_input(v.name, f"{batch} samples as in the other data", str(n), "align them")
+                other = f"{batch} samples as in the other data"
+                raise bad_input(v.name, other, str(n), "align them")
             batch = n
         else:
             single = v.name
     if batch is not None and single:
         raise bad_input(
             single, f"a batch axis ({batch} samples) as on the other data",
-            f"shape {np.shape(values.get(single))}", "add the axis; labels are given one-hot",
+            f"shape {np.shape(values[single])}", "add the axis; labels are given one-hot",
         )  # fmt: skip
     lifted = values if batch is not None else {
         k: v if v is None else _lift(v) for k, v in values.items()

@@ -74,4 +74,5 @@ def write(key: str, module: Module) -> None:
         _path(key).parent.mkdir(parents=True, exist_ok=True)
         atomic_write_text(_path(key), json.dumps({"sha256": _seal(text), "module": text}))
     except OSError as err:
-        warnings.warn(f"cache not written ({err}); set UNIFIED_CACHE_DIR.", CacheWarning, stacklevel=3)
+        told = f"cache not written ({err}); set UNIFIED_CACHE_DIR."
+        warnings.warn(told, CacheWarning, stacklevel=3)

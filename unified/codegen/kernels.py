@@ -168,7 +168,8 @@ class Kernels:
                     upper[f"{p}|+"] = b(diagonal)
             elif kind != "zero":
                 upper[f"{p}|{q}"] = self.block(p, q)
-        kernels.append(Kernel("hessian", "upper nonzero blocks of d2F/ds2; diagonal parts as vectors", upper))
+        doc = "upper nonzero blocks of d2F/ds2; diagonal parts as vectors"
+        kernels.append(Kernel("hessian", doc, upper))
         along = {s: self.directions[s.name] for s in e.states}
         product = gradients(directional(self.total, dict(along)), e.states)
         kernels.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from unified.codegen.printer import AbstractPrinter
 
@@ -11,7 +11,7 @@ class JaxPrinter(AbstractPrinter):
     """Spells array programs in jax.numpy."""
 
     library = "jnp"
-    functions = {  # noqa: RUF012 - read only
+    functions: ClassVar[dict[str, str]] = {
         "tanh": "jnp.tanh({})", "logistic": "lax.logistic({})",
         "softplus": "jnp.logaddexp({}, 0.0)", "relu": "jnp.maximum({}, 0.0)",
         "hard_sigmoid": "jnp.clip({}, 0.0, 1.0)", "step": "jnp.where({} > 0, 1.0, 0.0)",

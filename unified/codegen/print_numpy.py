@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from unified.codegen.printer import AbstractPrinter
 
@@ -11,7 +11,7 @@ class NumpyPrinter(AbstractPrinter):
     """Spells array programs in NumPy (SciPy for `erf` and the logistic function)."""
 
     library = "np"
-    functions = {  # noqa: RUF012 - read only
+    functions: ClassVar[dict[str, str]] = {
         "tanh": "np.tanh({})", "logistic": "expit({})", "softplus": "np.logaddexp({}, 0.0)",
         "relu": "np.maximum({}, 0.0)", "hard_sigmoid": "np.clip({}, 0.0, 1.0)",
         "step": "np.heaviside({}, 0.0)", "erf": "erf({})", "sin": "np.sin({})",

@@ -196,8 +196,8 @@ class AbstractPrinter:
             return f"{xp}.sum({x} * {y}, axis={where})", ATOM
         free = [c for c in a if c not in gone] + [c for c in b if c not in gone]
         if len(set(free)) == len(free) and set(free) == set(out) and all(c in b for c in gone):
-            axes = ([a.index(c) for c in gone], [b.index(c) for c in gone])
-            code = f"{xp}.tensordot({x}, {y}, axes={axes})"
+            pairs = ([a.index(c) for c in gone], [b.index(c) for c in gone])
+            code = f"{xp}.tensordot({x}, {y}, axes={pairs})"
             perm = tuple(free.index(c) for c in out)
             if perm != tuple(range(len(perm))):
                 code = self._transpose(code, perm)

@@ -74,7 +74,7 @@ class Program:
             return nullcontext()
         import jax
 
-        return jax.enable_x64(self.dtype == np.float64)  # type: ignore[no-any-return]
+        return jax.enable_x64(self.dtype == np.float64)
 
     def core(self, name: str, values: Mapping[str, Any]) -> Arrays:
         """One generated function on arrays that already carry phase and batch axes.
@@ -226,6 +226,10 @@ class Program:
     def hessian(self, state: Arrays, params: Arrays, phase: PhaseLike) -> Any:
         """∂²F/∂s∂s, dense over the stacked states: (N, N) or (batch, N, N). Raises: InputError."""
         self._fits(phase)
+        for s in self.model.states:
+            if s.ndim != 1:
+                raise bad_input(f"state {s.name}", "a vector, for a dense Hessian",
+                                f"{s.ndim} axes", "use hvp")  # fmt: skip
         with self.precision:
             values, batch = self.values(state, params, phase)
             found = assemble(self, values) if traced(values) else self.dense(values)

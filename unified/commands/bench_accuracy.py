@@ -12,7 +12,12 @@ def accuracies() -> list[dict[str, Any]]:
     from unified.commands.bench import bar
     from unified.energies import costs, hopfield
     from unified.learning import (
-        Centered, Holomorphic, Implicit, OneSided, measure_order, relative_error,
+        Centered,
+        Holomorphic,
+        Implicit,
+        OneSided,
+        measure_order,
+        relative_error,
     )  # fmt: skip
 
     d = data.load("digits")

@@ -51,7 +51,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _one(args: argparse.Namespace, entries: list, energies: list[str]) -> int:
-    from unified.commands import claims
     from unified.report.derivation import claim_blocks, in_words
     from unified.report.energy_sheet import energy_blocks
     from unified.report.html import Report

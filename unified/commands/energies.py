@@ -67,7 +67,8 @@ def _sizes(name: str, text: str | None) -> list[int]:
     words = [w.strip() for w in text.split(",")]
     count = least <= len(words) and (most is None or len(words) <= most)
     if not count or not all(w.isascii() and w.isdigit() and int(w) > 0 for w in words):
-        many = f"{least} or more" if most is None else f"{least}" if least == most else f"{least} to {most}"
+        upper = "" if most == least else " or more" if most is None else f" to {most}"
+        many = f"{least}{upper}"
         raise bad_input("--sizes", f"{many} positive whole numbers", repr(text),
                         f"use e.g. --sizes {','.join(map(str, default))}")  # fmt: skip
     return [int(w) for w in words]

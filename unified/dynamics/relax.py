@@ -164,7 +164,8 @@ def _relax(program: Program, values: Any, method: AbstractMethod, tol: Any, give
 
 
 def _report(program: Program, rest: Any, energy: Any, lowest: Any, code: Any, batch: int | None,
-            method: AbstractMethod, tol: float, certify: bool, throw: bool) -> Equilibrium:  # fmt: skip
+            method: AbstractMethod, tol: float, certify: bool,
+            throw: bool) -> Equilibrium:  # fmt: skip
     index: Any = (0,) if batch is not None else (0, 0)
     if rest.residual.shape[0] > 1:  # several nudges at once keep their phase axis
         index = () if batch is not None else (slice(None), 0)

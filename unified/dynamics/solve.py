@@ -23,6 +23,7 @@ class Rest(NamedTuple):
     residual: Any
     code: Any
     steps: Any
+    beta: Any
 
 
 def start_state(program: Program, values: Mapping[str, Any]) -> State:
@@ -105,7 +106,7 @@ def relax_arrays(
     code = jnp.where(residual <= tol, CODE["converged"], CODE["max_steps"])
     code = jnp.where(system.norm(state) > FAR, CODE["diverged"], code)
     code = jnp.where(jnp.isfinite(residual), code, CODE["non_finite"])
-    return Rest(state, residual, code, steps)
+    return Rest(state, residual, code, steps, values["beta"])
 
 
 def definite(program: Program, values: Mapping[str, Any], state: State) -> Any:

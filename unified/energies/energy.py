@@ -212,8 +212,9 @@ class Energy:
         fixed = Var.make(name, s.axes, s.symmetric)
         expr = substitute(self.expr, {s: fixed})
         kept = tuple(p for p in self.params if p in expr.free)
+        start = {v.name: self.start[v.name] for v in rest} if self.start else None
         return Energy(
-            expr, rest, kept, (*self.inputs, fixed), sizes=self.sizes,
+            expr, rest, kept, (*self.inputs, fixed), sizes=self.sizes, start=start,
             initial={p.name: self.initial[p.name] for p in kept}, name=f"{self.name}_clamped",
         )  # fmt: skip
 

@@ -14,7 +14,12 @@ from unified.dynamics.methods import AbstractMethod
 from unified.dynamics.phase import check_beta
 from unified.dynamics.solve import Rest
 from unified.learning.gradient import (
-    AbstractEstimator, Raw, Values, contrast, mean_cost, rest_at,
+    AbstractEstimator,
+    Raw,
+    Values,
+    contrast,
+    mean_cost,
+    rest_at,
 )  # fmt: skip
 from unified.symbolic.nodes import Expr, Zero
 from unified.symbolic.transform import substitute

@@ -126,5 +126,5 @@ class Unrolled(AbstractEstimator):
         loss = mean_cost(program, values, last)
         residual = system.residual(last, system.gradient(last))
         code = jnp.where(jnp.isfinite(residual), CODE["converged"], CODE["non_finite"])
-        done = Rest(last, residual, code, jnp.full(residual.shape, self.steps))
+        done = Rest(last, residual, code, jnp.full(residual.shape, self.steps), 0 * one)
         return Raw(grad, loss, loss, (*rests, done))

@@ -29,6 +29,7 @@ def directional_differences(
     """Central differences of an estimator's objective along parameter directions.
 
     Equation: (4/3)·D(h) − (1/3)·D(2h), D(h) = (L(θ+hd) − L(θ−hd))/2h: error O(h⁴) + rounding/h.
+    A direction of a symmetric parameter counts by its symmetric part.
     Shapes: one number per direction; `of` defaults to Implicit, whose objective is the loss.
     Raises: ConvergenceError if a phase does not converge; InputError in float32.
     Reference: Fornberg (1988).
@@ -37,8 +38,12 @@ def directional_differences(
         raise bad_input("program", "float64", program.dtype.name, "emit with dtype='float64'")
     of = Implicit() if of is None else of
 
+    twins = {p.name for p in program.model.params if p.symmetric}
+
     def value(d: Mapping[str, Any], h: float) -> float:
-        moved = {k: np.asarray(params[k]) + h * np.asarray(d[k]) for k in params}
+        along = {k: np.asarray(d[k]) for k in params}
+        along |= {k: (along[k] + along[k].T) / 2 for k in twins}
+        moved = {k: np.asarray(params[k]) + h * along[k] for k in params}
         return of(program, moved, x, y).objective
 
     def slope(d: Mapping[str, Any], h: float) -> float:

@@ -96,7 +96,7 @@ class AbstractEstimator:
         tol = getattr(self, "tol", None)
         return TOL[program.dtype.name] if tol is None else float(tol)
 
-    def check(self, program: Program) -> None:  # noqa: B027 - most have no conditions
+    def check(self, program: Program) -> None:
         """Raise InputError if this estimator does not apply to the program."""
 
     @abstractmethod
@@ -118,7 +118,8 @@ class AbstractEstimator:
         with program.precision:
             values, _ = phase_values(program, params, Phase(x, y))
             raw = self._compiled(program)(values)
-        return self.report(program, raw, throw)
+            energies = [energy_at(program, values, rest) for rest in raw.rests]
+        return self.report(program, raw, energies, throw)
 
     def _compiled(self, program: Program) -> Callable[[Values], Raw]:
         """`core`, compiled once for all nudges of this kind: the nudge is an argument of the code.
@@ -139,23 +140,27 @@ class AbstractEstimator:
         run = program.jit(replace(self, **{name: 1.0}), core)
         return lambda values: run(values, np.asarray(size, program.dtype))
 
-    def report(self, program: Program, raw: Raw, throw: bool) -> GradientEstimate:
+    def report(
+        self, program: Program, raw: Raw, energies: list[Any], throw: bool
+    ) -> GradientEstimate:
         """Check the statuses and wrap the arrays."""
         tol = self.tolerance(program)
         equilibria = []
         merged: Any = None
-        for rest in raw.rests:
+        for rest, energy in zip(raw.rests, energies, strict=True):
             codes, residuals = np.asarray(rest.code), np.asarray(rest.residual)
             for k in range(codes.shape[0]):
                 status = np.asarray(CODES)[codes[k]]
                 state = {n: np.asarray(v[k]) for n, v in rest.state.items()}
                 nan = np.full(codes.shape[1], np.nan)
+                nothing = Certificate(nan, nan, "factorisation")
                 equilibria.append(
                     Equilibrium(
-                        state, nan, residuals[k], status, Certificate(nan, nan, "factorisation"),
+                        state, energy[k], residuals[k], status,
+                        nothing,
                         np.asarray(rest.steps[k]), type(self.relaxer).__name__, tol,
-                    )  # fmt: skip
-                )
+                    )
+                )  # fmt: skip
                 if throw:
                     failures(status, residuals[k], tol, f"{type(self).__name__}, phase {k + 1}")
                 merged = status if merged is None else np.where(
@@ -214,6 +219,14 @@ def positive(program: Program, values: Values, state: Any) -> Any:
     return lambda_min(program, values, state)[0] > 0
 
 
+def energy_at(program: Program, values: Values, rest: Rest) -> Any:
+    """F at every rest point, (phase, batch); a clamped one is told by its missing output state."""
+    if program.model.output.name not in rest.state:
+        program = program.clamped
+    at = {k: v for k, v in values.items() if k in program.kernels.inputs}
+    return np.asarray(program.function("energy")({**at, **rest.state, "beta": rest.beta})["F"])
+
+
 def mean_cost(program: Program, values: Values, state: Any) -> Any:
     """The batch-mean cost of phase 0."""
     import jax.numpy as jnp
@@ -221,7 +234,9 @@ def mean_cost(program: Program, values: Values, state: Any) -> Any:
     return jnp.mean(program.module.call("cost", {**values, **state})["C"][0].real)
 
 
-def contrast(program: Program, values: Values, state: Any, beta: Any, weight: Any) -> dict[str, Any]:
+def contrast(
+    program: Program, values: Values, state: Any, beta: Any, weight: Any
+) -> dict[str, Any]:
     """Σ_phase weight · batch mean of ∂F/∂θ."""
     return program.module.call("contrast", {**values, **state, "beta": beta, "weight": weight})
 

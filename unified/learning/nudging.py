@@ -13,7 +13,13 @@ from unified.dynamics.methods import AbstractMethod
 from unified.dynamics.phase import check_beta
 from unified.dynamics.relax import require_holomorphic
 from unified.learning.gradient import (
-    AbstractEstimator, Raw, Values, contrast, joined, mean_cost, rest_at,
+    AbstractEstimator,
+    Raw,
+    Values,
+    contrast,
+    joined,
+    mean_cost,
+    rest_at,
 )  # fmt: skip
 
 
@@ -137,7 +143,8 @@ class Holomorphic(AbstractEstimator):
 
     @property
     def phases(self) -> tuple[str, ...]:
-        return ("free", "guard at -radius", *(f"complex {k + 1}/{self.points}" for k in range(self.points)))
+        circle = (f"complex {k + 1}/{self.points}" for k in range(self.points))
+        return ("free", "guard at -radius", *circle)
 
     def check(self, program: Program) -> None:
         require_holomorphic(program)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from unified.report.derivation import LEVELS, claim_blocks, in_words, verdict
+from unified.report.derivation import LEVELS, claim_blocks, in_words
 from unified.report.energy_sheet import energy_blocks
 from unified.report.html import Report
 from unified.report.results import Check
 from unified.report.writers import to_page
 from unified.symbolic.certificate import Certificate
 from unified.symbolic.claims import Claim
+from unified.symbolic.prove import BOUND
 
 # A claim, its certificate, the sentence that stopped it (or ""), and its module's account.
 Chapter = tuple[Claim, Certificate, str, str]
@@ -23,7 +24,8 @@ def book(chapters: Sequence[Chapter], energies: Iterable[str]) -> Report:
     page.text(
         "Every claim below is a chain of equalities over arrays of symbolic size. Each link was "
         "decided on its own when this page was made, and beside each claim stand wrong versions "
-        "of it that had to be refuted."
+        "of it that had to be refuted. The value of an exact verdict is the bound on the "
+        "probability that a false claim would have passed."
     )
     page.table([[word.partition(": ")[0], word.partition(": ")[2]] for word in LEVELS.values()],
                header=["level", "what it means"])  # fmt: skip
@@ -42,5 +44,5 @@ def book(chapters: Sequence[Chapter], energies: Iterable[str]) -> Report:
 
 
 def _check(found: Certificate) -> Check:
-    claim = f"{found.title} ({verdict(found)})"
-    return Check(found.id, claim, found.level, found.error_bound, None, bool(found))
+    allowed = None if found.error_bound is None else BOUND
+    return Check(found.id, found.title, found.level, found.error_bound, allowed, bool(found))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import sympy
 
+from unified.report.abbreviate import abbreviate
 from unified.symbolic.assume import Assumption
 from unified.symbolic.build import as_expr
 from unified.symbolic.certificate import Certificate, Checked
@@ -34,22 +35,30 @@ class Block:
     caption: str = ""
 
 
-def _side(x: Any) -> str:
-    return str(sympy.latex(x)) if isinstance(x, sympy.Basic) else latex(as_expr(x))
+def _sides(step: Step) -> tuple[str, str, list[str]]:
+    """Both sides as LaTeX, and what the names stand for that keep them short."""
+    given = (step.lhs, step.rhs)
+    if any(isinstance(x, sympy.Basic) for x in given):
+        left, right = (sympy.latex(x) if isinstance(x, sympy.Basic) else latex(as_expr(x))
+                       for x in given)  # fmt: skip
+        return left, right, []
+    sides, names = abbreviate(*(as_expr(x) for x in given))
+    left, right = (latex(x) for x in sides)
+    return left, right, [f"{name_tex(v.name)} = {latex(x)}" for v, x in names]
 
 
-def equation(step: Step, sign: str = "=") -> str:
-    """The equality of a step as LaTeX: its own, or both sides printed."""
+def equation(step: Step, sign: str = "=") -> tuple[str, list[str]]:
+    """The equality of a step as LaTeX, its own or both sides printed; and lines of names in it."""
     if step.latex is not None and sign == "=":
-        return step.latex
-    left, right = _side(step.lhs), _side(step.rhs)
+        return step.latex, []
+    left, right, names = _sides(step)
     if isinstance(step, Series):
         beta = "" if step.beta is None else name_tex(step.beta.name)
         power = f"^{{{step.order + 1}}}" if step.order else ""
-        right += rf" + O({beta}{power})"
+        right = rf"{right} + O({beta}{power})" if right != r"0" else f"O({beta}{power})"
     if len(left) + len(right) <= _LONG:
-        return f"{left} {sign} {right}"
-    return rf"\begin{{split}}& {left} \\ & \quad {sign} {right}\end{{split}}"
+        return f"{left} {sign} {right}", names
+    return rf"\begin{{split}}& {left} \\ & \quad {sign} {right}\end{{split}}", names
 
 
 def meaning(a: Assumption) -> str:
@@ -57,6 +66,13 @@ def meaning(a: Assumption) -> str:
     if a.expr is not None:
         return f"{name_tex(a.var.name)} = {latex(a.expr)}"
     return rf"{name_tex(a.var.name)} \text{{ {a.kind}}}"
+
+
+def stacked(lines: list[str]) -> str:
+    """Several formulas, one a line."""
+    if len(lines) == 1:
+        return lines[0]
+    return r"\begin{split}" + r" \\ ".join("& " + line for line in lines) + r"\end{split}"
 
 
 def how(c: Checked) -> str:
@@ -102,21 +118,24 @@ def claim_blocks(claim: Claim, found: Certificate, words: str = "") -> Iterator[
         yield Block("formula" if is_latex(claim.statement) else "text", claim.statement, "Claim")
     if claim.assumptions:
         yield Block("part", "Assumptions and abbreviations")
-        given = dict.fromkeys(meaning(a) for a in claim.assumptions)
-        for line in given:
-            yield Block("formula", line)
+        yield Block("formula", stacked(list(dict.fromkeys(map(meaning, claim.assumptions)))))
     yield Block("part", "Derivation")
     for k, (step, c) in enumerate(zip(claim.steps, found.steps, strict=True), start=1):
         mark = "" if c.ok else "FAILED: "
-        yield Block("formula", equation(step), f"{k}. {mark}{step.reason} [{how(c)}]")
-        extra = [meaning(a) for a in step.assume]
-        if extra and (k == 1 or step.assume != claim.steps[k - 2].assume):
-            yield Block("formula", r",\quad ".join(extra), "where")
+        shown, names = equation(step)
+        yield Block("formula", shown, f"{k}. {mark}{step.reason} [{how(c)}]")
+        if step.assume and (k == 1 or step.assume != claim.steps[k - 2].assume):
+            names += [meaning(a) for a in step.assume]
+        if names:
+            yield Block("formula", stacked(names), "where")
     if claim.refute:
         yield Block("part", "Wrong versions, refuted")
         for step, c in zip(claim.refute, found.refutations, strict=True):
             mark = "" if c.ok else "NOT REFUTED: "
-            yield Block("formula", equation(step, r"\neq"), f"{mark}{step.reason} [{how(c)}]")
+            shown, names = equation(step, r"\neq")
+            yield Block("formula", shown, f"{mark}{step.reason} [{how(c)}]")
+            if names:
+                yield Block("formula", stacked(names), "where")
     if claim.breaks_when:
         yield Block("part", "Breaks when")
         yield Block("items", "\n".join(claim.breaks_when))

@@ -24,7 +24,7 @@ _VIEWS = (
 
 def energy_makers() -> dict[str, Callable[..., Energy]]:
     """The energies of the library by name: every public function of `unified.energies`."""
-    found = {}
+    found: dict[str, Callable[..., Energy]] = {}
     for name in sorted(zoo.__all__):
         make = getattr(zoo, name)
         if inspect.isfunction(make) and _arguments(make) is not None:

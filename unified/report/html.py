@@ -13,6 +13,7 @@ from unified.report.markup import highlight, mathml, show, table
 from unified.report.results import Check, failed_first
 from unified.report.style import CSS
 
+_SHORT_CONTENTS = 12  # more sections than this are listed in two columns
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -32,6 +33,14 @@ class Report:
         """Start a section; it gets an entry in the table of contents."""
         self._sections.append(title)
         return self._add(f'<h2 id="section-{len(self._sections)}">{escape(title)}</h2>')
+
+    def part(self, title: str) -> "Report":
+        """Start a part of a section; it is not in the table of contents."""
+        return self._add(f"<h3>{escape(title)}</h3>")
+
+    def items(self, items: Iterable[str]) -> "Report":
+        """Add a list."""
+        return self._add("<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>")
 
     def text(self, text: str) -> "Report":
         """Add paragraphs, separated by empty lines; `backquotes` mark code."""
@@ -96,7 +105,8 @@ class Report:
 
     def html(self) -> str:
         """The whole page as text."""
-        links = "".join(
+        kind = ' class="long"' if len(self._sections) > _SHORT_CONTENTS else ""
+        links = "\n".join(  # without a space between them a line of links cannot be broken
             f'<a href="#section-{number}">{escape(title)}</a>'
             for number, title in enumerate(self._sections, start=1)
         )
@@ -104,7 +114,7 @@ class Report:
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f"<title>{escape(self.title)}</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
-            f"<h1>{escape(self.title)}</h1>\n{self._verdict()}\n<nav>{links}</nav>\n"
+            f"<h1>{escape(self.title)}</h1>\n{self._verdict()}\n<nav{kind}>{links}</nav>\n"
             + "\n".join(self._body)
             + "\n</body>\n</html>\n"
         )

@@ -22,6 +22,8 @@ def mathml(latex: str) -> str:
     """
     try:
         text = latex2mathml.converter.convert(latex, display="block")
+        # Norm bars are lone operators to the converter: browsers would stretch each on its own.
+        text = text.replace("<mo>&#x02016;</mo>", '<mo stretchy="false">&#x02016;</mo>')
         tags = {element.tag.rpartition("}")[2] for element in ElementTree.fromstring(text).iter()}
         if all(tag.startswith("m") and tag.isalpha() for tag in tags):
             return text

@@ -17,6 +17,10 @@ h2 { font-size: 1.3rem; margin: 2.6rem 0 .6rem; padding-top: 1rem;
 a { color: var(--link); }
 nav { font-size: .92rem; margin: 1rem 0; }
 nav a { margin-right: 1.1rem; white-space: nowrap; }
+nav.long { columns: 2; column-gap: 2rem; font-size: .85rem; }
+nav.long a { display: block; white-space: normal; margin: 0 0 .15rem; break-inside: avoid; }
+h3 { font-size: 1.02rem; margin: 1.4rem 0 .3rem; }
+ul { margin: .3rem 0; padding-left: 1.3rem; }
 .verdict { padding: .7rem 1rem; border-left: 5px solid; border-radius: 4px; font-weight: 600; }
 .verdict.good { border-color: var(--good); background: var(--goodwash); }
 .verdict.bad { border-color: var(--bad); background: var(--badwash); }
@@ -27,6 +31,7 @@ caption { padding: .3rem 0; }
 .formula .scroll { margin: .2rem 0 .6rem; padding: .35rem 0; }
 math { font-family: "Cambria Math", "STIX Two Math", "Latin Modern Math", "Libertinus Math",
   "STIX Math", "DejaVu Math TeX Gyre", math; }
+mtd[columnalign="left"] { text-align: left; } mtd[columnalign="right"] { text-align: right; }
 math[display="block"] { display: inline math; math-style: normal; font-size: 1.15rem; }
 pre { background: var(--wash); border: 1px solid var(--line); border-radius: 4px;
   padding: .8rem 1rem; overflow-x: auto; font: 13px/1.5 ui-monospace, Menlo, Consolas,

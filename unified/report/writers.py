@@ -38,8 +38,8 @@ def to_text(blocks: Iterable[Block]) -> str:
             out += [_wrap(b.caption), textwrap.indent(b.body, "    "), ""]
         else:
             out += [_wrap(b.caption)] if b.caption else []
-            out.append(textwrap.indent("\n".join(
-                _wrap(line, "", "    ") for line in plain(b.body).splitlines()), "    "))  # fmt: skip
+            lines = (_wrap(line, "", "    ") for line in plain(b.body).splitlines())
+            out.append(textwrap.indent("\n".join(lines), "    "))
     return "\n".join(out).strip() + "\n"
 
 
@@ -101,11 +101,11 @@ def to_page(blocks: Iterable[Block], page: Report) -> Report:
         if b.kind == "heading":
             page.section(f"{b.caption} · {b.body}")
         elif b.kind == "part":
-            page.text(b.body)
+            page.part(b.body)
         elif b.kind == "text":
             page.text(b.body)
         elif b.kind == "items":
-            page.table([[line] for line in b.body.splitlines()], header=[])
+            page.items(b.body.splitlines())
         elif b.kind == "code":
             page.code(b.body, b.caption)
         else:

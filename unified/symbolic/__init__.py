@@ -1,11 +1,28 @@
 """Floor 1: array expressions with typed axes, their derivatives, proofs, and LaTeX."""
 
 from unified.symbolic.assume import (
-    Assumption, invertible, let, orthogonal, positive_definite, symmetric,
+    Assumption,
+    invertible,
+    let,
+    orthogonal,
+    positive_definite,
+    symmetric,
 )  # fmt: skip
 from unified.symbolic.axis import Axis, axes
 from unified.symbolic.build import (
-    einsum, exp, eye, inv, log, logdet, logsumexp, ones, outer, scalar, softmax, tanh, var,
+    einsum,
+    exp,
+    eye,
+    inv,
+    log,
+    logdet,
+    logsumexp,
+    ones,
+    outer,
+    scalar,
+    softmax,
+    tanh,
+    var,
 )  # fmt: skip
 from unified.symbolic.certificate import Certificate
 from unified.symbolic.claims import Claim, Series, Step

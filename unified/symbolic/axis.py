@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from itertools import count
+from typing import ClassVar
 
 import sympy
 
@@ -23,7 +24,7 @@ class Axis:
 
     __slots__ = ("__dict__", "name")
     name: str
-    _known: dict[str, Axis] = {}  # noqa: RUF012 - the intern table
+    _known: ClassVar[dict[str, Axis]] = {}
 
     def __new__(cls, name: str) -> Axis:
         found = cls._known.get(name)

@@ -14,9 +14,19 @@ from unified.base.names import check_identifier
 from unified.symbolic.axis import Axis, Index, indices
 from unified.symbolic.contract import ONE, contract
 from unified.symbolic.nodes import (
-    Add, Delta, Einsum, Expr, Inv, LogDet, LogSumExp, Map, Softmax, Var, Zero,
+    Add,
+    Delta,
+    Einsum,
+    Expr,
+    Inv,
+    LogDet,
+    LogSumExp,
+    Map,
+    Softmax,
+    Var,
+    Zero,
 )  # fmt: skip
-from unified.symbolic.scalar import X, ScalarFn, scalar_fn
+from unified.symbolic.scalar import ScalarFn, X, scalar_fn
 
 __all__ = [
     "add", "as_expr", "constant", "contract", "einsum", "elementwise", "eye", "inv", "logdet",

@@ -10,7 +10,18 @@ from unified.symbolic.axis import Axis, Index, indices
 from unified.symbolic.build import add, elementwise, inv, softmax
 from unified.symbolic.contract import Part, contract
 from unified.symbolic.nodes import (
-    Add, Delta, Einsum, Expr, Inv, LogDet, LogSumExp, Map, Softmax, Var, Zero, walk,
+    Add,
+    Delta,
+    Einsum,
+    Expr,
+    Inv,
+    LogDet,
+    LogSumExp,
+    Map,
+    Softmax,
+    Var,
+    Zero,
+    walk,
 )  # fmt: skip
 
 _HALF = sympy.Rational(1, 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sympy
 from sympy.core.function import AppliedUndef, ArgumentIndexError
@@ -126,7 +126,7 @@ class ScalarFn:
     """
 
     __slots__ = ("_diff", "expr", "key")
-    _known: dict[sympy.Expr, ScalarFn] = {}  # noqa: RUF012 - the intern table
+    _known: ClassVar[dict[sympy.Expr, ScalarFn]] = {}
 
     def __new__(cls, expr: sympy.Expr) -> ScalarFn:
         found = cls._known.get(expr)

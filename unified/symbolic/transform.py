@@ -9,7 +9,16 @@ from unified.symbolic.axis import Axis, Index, indices
 from unified.symbolic.build import add, elementwise, inv, logdet, logsumexp, softmax
 from unified.symbolic.contract import contract
 from unified.symbolic.nodes import (
-    Add, Einsum, Expr, Inv, LogDet, LogSumExp, Map, Softmax, Var, walk,
+    Add,
+    Einsum,
+    Expr,
+    Inv,
+    LogDet,
+    LogSumExp,
+    Map,
+    Softmax,
+    Var,
+    walk,
 )  # fmt: skip
 
 _UNARY: dict[type, Callable[[Expr], Expr]] = {

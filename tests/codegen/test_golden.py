@@ -1,0 +1,41 @@
+"""Oracle: source that a person has read once; `pytest --update-golden` rewrites it."""
+
+from pathlib import Path
+
+import pytest
+
+import unified as un
+
+GOLDEN = Path(__file__).resolve().parent.parent / "golden"
+HEAD = '# ruff: noqa\n"""Generated: {what}. Rewrite with `pytest tests --update-golden`."""\n\n\n'
+CASES = {
+    "hopfield": (un.energies.hopfield([64, 128, 10]), un.costs.squared()),
+    "recurrent": (un.energies.recurrent(20, 8), un.costs.squared()),
+    "predictive": (un.energies.predictive([64, 128, 10]), un.costs.squared()),
+    "predictive_wf": (
+        un.energies.predictive([64, 128, 10], convention="Wf(z)"), un.costs.cross_entropy()
+    ),
+    "predictive_full": (un.energies.predictive([8, 6, 4], precision="full"), un.costs.squared()),
+    "linear_gaussian": (un.energies.linear_gaussian(6, 4), un.costs.squared()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", ["jax", "numpy"])
+@pytest.mark.parametrize("name", CASES)
+def test_source_is_the_golden_one(name, backend, update_golden):
+    """A change of the generator that makes every program slower or unreadable goes unseen."""
+    energy, cost = CASES[name]
+    source = un.emit(energy, cost, backend=backend, cache=False).source
+    text = HEAD.format(what=f"{name} in {backend}") + source
+    path = GOLDEN / f"{name}_{backend}.py"
+    if update_golden:
+        path.write_text(text, encoding="utf-8")
+    assert path.exists(), f"{path.name} is missing; run pytest --update-golden"
+    assert text == path.read_text(encoding="utf-8"), "run pytest --update-golden and read the diff"
+    compile(text, path.name, "exec")
+
+
+def test_no_golden_file_is_left_over():
+    """A renamed energy would leave a file nobody compares with anything."""
+    expected = {f"{name}_{backend}.py" for name in CASES for backend in ("jax", "numpy")}
+    assert {p.name for p in GOLDEN.glob("*.py")} == expected

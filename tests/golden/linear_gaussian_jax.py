@@ -1,0 +1,113 @@
+# ruff: noqa
+"""Generated: linear_gaussian in jax. Rewrite with `pytest tests --update-golden`."""
+
+
+def drive(A, b, x, U):
+    """what stays fixed while a phase relaxes"""
+    t0 = x @ U.T
+    return (
+        0.5 * A,  # c0
+        t0,  # c1
+        b + t0,  # c2
+    )
+
+
+def energy(s, y, beta, c0, b, c1):
+    """F = E + beta C"""
+    t0 = s - y
+    t1 = jnp.sum(s * (s @ c0), axis=-1) - jnp.tensordot(s, b, axes=([2], [0])) - jnp.einsum("abc,bc->ab", s, c1)
+    return (
+        jnp.sum(t0 * t0, axis=-1) * (0.5 * beta)[:, None] + t1,  # F
+    )
+
+
+def force(s, y, beta, A, c2):
+    """-dF/ds"""
+    return (
+        c2 - s @ A.T - (s - y) * beta[:, None, None],  # s
+    )
+
+
+def rule(s, x):
+    """dF/dtheta at fixed state, per sample"""
+    return (
+        (0.5 * s)[:, :, :, None] * s[:, :, None, :],  # A
+        -s,  # b
+        -(x[:, None, :] * s[:, :, :, None]),  # U
+    )
+
+
+def contrast(s, x, weight):
+    """sum over phases of weight * batch mean of dF/dtheta"""
+    t0 = 1 / s.shape[1]
+    t1 = weight * t0
+    return (
+        jnp.tensordot((weight * (0.5 * t0)), jnp.einsum("abc,abd->acd", s, s), axes=([0], [0])),  # A
+        -(t1 @ jnp.sum(s, axis=-2)),  # b
+        -(jnp.tensordot(t1, s, axes=([0], [0])).T @ x),  # U
+    )
+
+
+def grad_s(s, y, beta, A, b, c1):
+    """dF/ds"""
+    return (
+        s @ A.T + (s - y) * beta[:, None, None] - c1 - b,  # s
+    )
+
+
+def curvature_s(beta, A, s):
+    """d2F/ds2 (dense)"""
+    return (
+        jnp.broadcast_to((A + beta[:, None, None] * jnp.eye(A.shape[0], dtype=A.dtype))[:, None, :, :], (beta.shape[0], s.shape[1], s.shape[2], s.shape[2],)),  # s
+    )
+
+
+def hessian(beta, A):
+    """upper nonzero blocks of d2F/ds2; diagonal parts as vectors"""
+    return (
+        A,  # s|s
+        beta[:, None, None],  # s|+
+    )
+
+
+def hvp(beta, A, v_s):
+    """d2F/ds2 times v"""
+    return (
+        v_s @ A.T + beta[:, None, None] * v_s,  # s
+    )
+
+
+def mixed(s, x, weight, v_s):
+    """sum of weight * batch mean of d/dtheta (dF/ds . v)"""
+    t0 = 1 / s.shape[1]
+    t1 = weight * t0
+    t2 = s[:, :, None, :] * v_s[:, :, :, None] + s[:, :, :, None] * v_s[:, :, None, :]
+    return (
+        jnp.tensordot(jnp.sum(t2, axis=-3), (weight * (0.5 * t0)), axes=([0], [0])),  # A
+        -(t1 @ jnp.sum(v_s, axis=-2)),  # b
+        -(jnp.tensordot(t1, v_s, axes=([0], [0])).T @ x),  # U
+    )
+
+
+def cost(s, y):
+    """C"""
+    t0 = s - y
+    return (
+        0.5 * jnp.sum(t0 * t0, axis=-1),  # C
+    )
+
+
+def cost_gradient(s, y):
+    """dC/ds"""
+    return (
+        s - y,  # s
+    )
+
+
+def cost_rule(s, x):
+    """batch mean of dC/dtheta"""
+    return (
+        jnp.full((s.shape[2], s.shape[2],), 0, dtype=s.dtype),  # A
+        jnp.full((s.shape[2],), 0, dtype=s.dtype),  # b
+        jnp.full((s.shape[2], x.shape[1],), 0, dtype=x.dtype),  # U
+    )
