@@ -18,7 +18,7 @@ demo: .venv/.stamp-run
 	$(BIN)/unified demo --out "$(OUT)" $(DEMO_ARGS)
 
 test: .venv/.stamp-test
-	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadscope $(PYTEST_ARGS)
 
 test-all: .venv/.stamp-test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

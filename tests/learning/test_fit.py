@@ -69,6 +69,7 @@ def test_more_epochs_continue_and_none_repeat(whole, tmp_path):
         lambda raw: b"", lambda raw: raw[:-7], lambda raw: raw[:40], lambda raw: b"PK" + raw,
         lambda raw: raw[:-20] + bytes([raw[-20] ^ 1]) + raw[-19:],
     ],
+    ids=range(5),
 )  # fmt: skip
 def test_a_corrupt_checkpoint_is_refused(whole, tmp_path, damage):
     """Starting again silently, or from half the arrays, are both worse than stopping."""
@@ -85,7 +86,7 @@ def test_a_corrupt_checkpoint_is_refused(whole, tmp_path, damage):
         {"estimator": un.OneSided(0.05, tol=1e-9)}, {"rate": 0.02},
         {"optimizer": optax.sgd(0.01)}, {"estimator": un.OneSided(0.05, un.FixedPoint())},
     ],
-    ids=str,
+    ids=lambda other: "_".join(other),
 )  # fmt: skip
 def test_a_checkpoint_of_another_run_is_refused(whole, tmp_path, other):
     """Continuing another seed's run, or with another rate, makes a result nobody can repeat."""

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from unified.symbolic.nodes import Delta, Expr, Var, Zero, walk
-from unified.symbolic.transform import _rebuild
+from unified.symbolic.nodes import Delta, Expr, Var, Zero, walk, written_size
+from unified.symbolic.transform import rebuild
 
 SHORT = 45  # nodes, shared ones counted every time, that one line can still show
 _SHARED, _LARGE = 9, 40  # a part is named if it is this large and shared, or simply large
 _LETTERS = {0: "kappa", 1: "u", 2: "M"}
-
-
-def written_size(*roots: Expr) -> int:
-    """The number of nodes a printer would write, shared ones counted every time."""
-    size: dict[Expr, int] = {}
-    for node in walk(*roots):
-        size[node] = 1 + sum(size[c] for c in node.children)
-    return sum(size[r] for r in roots)
 
 
 def abbreviate(*roots: Expr) -> tuple[list[Expr], list[tuple[Var, Expr]]]:
@@ -38,7 +30,7 @@ def abbreviate(*roots: Expr) -> tuple[list[Expr], list[tuple[Var, Expr]]]:
             done[node], size[node] = node, 1
             continue
         changed = any(done[c] is not c for c in node.children)
-        done[node] = _rebuild(node, done) if changed else node
+        done[node] = rebuild(node, done) if changed else node
         size[node] = 1 + sum(size[c] for c in node.children)
         wanted = size[node] > _LARGE or (uses[node] > 1 and size[node] >= _SHARED)
         if node not in roots and node.ndim in _LETTERS and wanted:

@@ -252,3 +252,11 @@ def walk(*roots: Expr) -> Iterator[Expr]:
             seen.add(node)
             stack.append((node, True))
             stack.extend((c, False) for c in reversed(node.children) if c not in seen)
+
+
+def written_size(*roots: Expr) -> int:
+    """The number of nodes a printer would write, shared ones counted every time."""
+    size: dict[Expr, int] = {}
+    for node in walk(*roots):
+        size[node] = 1 + sum(size[c] for c in node.children)
+    return sum(size[r] for r in roots)

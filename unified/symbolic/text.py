@@ -14,6 +14,8 @@ from unified.symbolic.nodes import (
     Softmax,
     Var,
     Zero,
+    walk,
+    written_size,
 )
 from unified.symbolic.scalar import X
 
@@ -21,12 +23,20 @@ _LETTERS = "ijklmnopqrstuvwxyzabcdefgh"
 _NAMES: dict[type, str] = {
     Inv: "inv", LogDet: "logdet", LogSumExp: "logsumexp", Softmax: "softmax",
 }  # fmt: skip
+LIMIT = 2000  # nodes of the written-out tree
 _ATOM, _POWER, _PRODUCT, _SUM = 4, 3, 2, 1
 Signed = tuple[int, str, int]  # a sign, the text of the rest, how tightly that holds together
 
 
 def text(x: Expr) -> str:
-    """The expression as one line of text; entries carry index letters."""
+    """The expression as one line of text; entries carry index letters.
+
+    Written out, shared parts are repeated: an expression past `LIMIT` nodes is only described.
+    """
+    if written_size(x) > LIMIT:
+        names = ", ".join(sorted(v.name for v in x.free))
+        axs = ", ".join(a.name for a in x.axes)
+        return f"<{len(list(walk(x)))} shared nodes over ({axs}) in {names}>"
     labels = tuple(range(x.ndim))
     sign, body, level = _entry(x, labels, [x.ndim])
     return body if sign > 0 else f"-{_wrapped(body, level, _PRODUCT)}"

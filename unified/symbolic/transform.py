@@ -45,11 +45,12 @@ def substitute(y: Expr, values: Mapping[Var, Expr]) -> Expr:
         elif isinstance(node, Var):
             done[node] = values[node]
         else:
-            done[node] = _rebuild(node, done)
+            done[node] = rebuild(node, done)
     return done[y]
 
 
-def _rebuild(node: Expr, done: Mapping[Expr, Expr]) -> Expr:
+def rebuild(node: Expr, done: Mapping[Expr, Expr]) -> Expr:
+    """The node over other children: `done` gives what each child became."""
     if isinstance(node, Einsum):
         ix = {label: Index(axis) for label, axis in node.label_axes.items()}
         parts = [
