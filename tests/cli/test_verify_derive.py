@@ -10,10 +10,10 @@ from unified.base.errors import InputError
 from unified.cli import main
 from unified.commands import claims
 from unified.report.abbreviate import SHORT, abbreviate
-from unified.symbolic.nodes import written_size
 from unified.report.energy_sheet import energy_makers, functions
 from unified.report.plain import plain
 from unified.report.writers import escape
+from unified.symbolic.nodes import written_size
 from unified.symbolic.transform import substitute
 
 n, m = un.axes("n m")

@@ -25,6 +25,7 @@ def emit_times() -> list[dict[str, Any]]:
     """Seconds to derive and generate every library energy, nothing cached."""
     from unified.codegen import emit
     from unified.commands.bench import bar
+    from unified import energies
     from unified.energies import costs
 
     emit(_library()["recurrent"](), costs.squared(), cache=False)  # imports
@@ -37,6 +38,14 @@ def emit_times() -> list[dict[str, Any]]:
             times.append(time.perf_counter() - begun)
         middle = sorted(times)[10]
         found.append(bar(f"emit {name}", "derive and generate, seconds", middle, 1.0))
+    times = []
+    for _ in range(20):
+        chain = energies.predictive([10 + k for k in range(31)])
+        begun = time.perf_counter()
+        count = chain.structure().nonzero
+        times.append(time.perf_counter() - begun)
+    found.append(bar("structure of 30 layers", "whole Hessian structure of a predictive chain, "
+                     "seconds", sorted(times)[10], 0.5, nonzero_blocks=count))  # fmt: skip
     return found
 
 

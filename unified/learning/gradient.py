@@ -152,12 +152,11 @@ class AbstractEstimator:
             for k in range(codes.shape[0]):
                 status = np.asarray(CODES)[codes[k]]
                 state = {n: np.asarray(v[k]) for n, v in rest.state.items()}
-                nan = np.full(codes.shape[1], np.nan)
-                nothing = Certificate(nan, nan, "factorisation")
+                proof = self._certificate(status, np.iscomplexobj(np.asarray(rest.beta)))
                 equilibria.append(
                     Equilibrium(
                         state, energy[k], residuals[k], status,
-                        nothing,
+                        proof,
                         np.asarray(rest.steps[k]), type(self.relaxer).__name__, tol,
                     )
                 )  # fmt: skip
@@ -170,6 +169,14 @@ class AbstractEstimator:
             {k: np.asarray(v) for k, v in raw.grad.items()}, float(raw.loss),
             float(raw.objective), tuple(equilibria), merged, self,
         )  # fmt: skip
+
+    def _certificate(self, status: Any, complex_nudge: bool) -> Certificate:
+        """What the phase showed about its minimum: the sign of λ_min, or nothing."""
+        unknown = np.full(status.shape, np.nan)
+        if complex_nudge or not getattr(self, "certify", True):
+            return Certificate(unknown, unknown, "none")
+        saddle = (status == "not_a_minimum") | (status == "nudge_too_negative")
+        return Certificate(unknown, ~saddle, "factorisation")
 
     def __str__(self) -> str:
         shown = [
