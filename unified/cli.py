@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -75,7 +76,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(f"expected files to be readable and writable, got: {reason}{name}; "
                          "check space and rights.", BAD_INPUT)  # fmt: skip
     except KeyboardInterrupt:
-        return _complain("interrupted; what was saved so far stays.", INTERRUPTED)
+        status = _complain("interrupted; what was saved so far stays.", INTERRUPTED)
+        if argv is None:  # threads of XLA that still work can crash an orderly shutdown
+            sys.stderr.flush()
+            os._exit(status)
+        return status
 
 
 def _complain(message: str, status: int) -> int:

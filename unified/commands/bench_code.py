@@ -23,9 +23,9 @@ def _library() -> dict[str, Any]:
 
 def emit_times() -> list[dict[str, Any]]:
     """Seconds to derive and generate every library energy, nothing cached."""
+    from unified import energies
     from unified.codegen import emit
     from unified.commands.bench import bar
-    from unified import energies
     from unified.energies import costs
 
     emit(_library()["recurrent"](), costs.squared(), cache=False)  # imports

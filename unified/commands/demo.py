@@ -18,12 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--out", required=True, metavar="DIR", help="folder for results.json, report.html, *.png")
     add("--data", metavar="DIR", default="digits",
-        help="folder with the four idx files of MNIST or Fashion-MNIST (default: the digits)")  # fmt: skip
+        help="folder with the four idx files of MNIST or Fashion-MNIST (default: the digits)")
     add("--seeds", type=int, default=3, metavar="N", help="nets trained per rule (default: 3)")
     add("--epochs", type=int, default=None, metavar="N",
         help="passes over the images (default: 20, or 2 for a large data set)")  # fmt: skip
     add("--quick", action="store_true",
-        help="one seed, one epoch, few images; what training should reach is not checked")  # fmt: skip
+        help="one seed, one epoch, few images; what training should reach is not checked")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,10 +37,14 @@ def run(args: argparse.Namespace) -> int:
 
     from unified.commands import demo_derive, demo_gradients, demo_report, demo_train
     from unified.commands.demo_nets import make_nets, sizes_of
+    from unified.commands.demo_train import BATCH
     from unified.data import load
     from unified.report import all_passed, environment, failed_first, write_results
 
     data = load(args.data, center=True)
+    if len(data.x_train) < BATCH:
+        raise bad_input("--data", f"at least {BATCH} training images", str(len(data.x_train)),
+                        "use a larger set")
     print(data)
     seeds, epochs = args.seeds, args.epochs or (2 if len(data.x_train) >= BIG else 20)
     if args.quick:
@@ -50,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
     gradients = [demo_gradients.compare(net, data, 32 if args.quick else 64) for net in nets]
     training = demo_train.train(nets, data, out, seeds, epochs, quick=args.quick)
 
-    checks = [c for part in (*derivations, *gradients, training) for c in part.checks]
+    lists = [p.checks for p in derivations] + [p.checks for p in gradients] + [training.checks]
+    checks = [check for part in lists for check in part]
     facts = {
         "quick": args.quick,
         "training_checked": bool(training.checks),

@@ -24,13 +24,13 @@ def controls(net: Net, params: Any, x: Any, y: Any, exact: Any) -> list[Check]:
     )
     agreed = relative_error({name: right}, {name: used.grad[name]})
     found = [Check.at_most(
-        f"control.{net.name}.right", f"{net.title.lower()}: the rule of {name} written by hand "
+        f"control.{net.name}.right", f"{net.title}: the rule of {name} written by hand "
         "from the measured phases is the estimator's", agreed, SAME,
     )]  # fmt: skip
     for mistake, wrong in broken.items():
         error = relative_error({name: wrong}, {name: exact[name]})
         found.append(Check(
-            f"control.{net.name}.{mistake.split()[-1]}", f"{net.title.lower()}: the rule of "
+            f"control.{net.name}.{mistake.split()[-1]}", f"{net.title}: the rule of "
             f"{name} with {mistake} is caught: its relative error is at least the tolerance "
             "(negative control)", "numeric", error, SEEN, error >= SEEN,
         ))  # fmt: skip

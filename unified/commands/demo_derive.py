@@ -85,7 +85,7 @@ def _proofs(net: Net) -> list[Check]:
         proof = prove(lhs, rhs)
         found.append(Check.holds(f"proof.{net.name}.{id}", claim, bool(proof), proof.level))
 
-    name = net.title.lower()
+    name = net.title
     proved("force", f"{name}: the derived force of {first} is the one written by hand",
            -energy.grad(first), force)  # fmt: skip
     proved("rule", f"{name}: the derived rule of W1 is the one written by hand",
@@ -104,7 +104,7 @@ def _proofs(net: Net) -> list[Check]:
         forward = {s: energy.start[s.name] for s in energy.states}
         for w in ("W1", "W2"):
             proved(f"forward.{w}", f"{name}: after a forward pass the rule of {w} vanishes, so "
-                   "one nudged phase is enough", substitute(energy.rule(w), forward), 0)  # fmt: skip
+                   "one nudged phase is enough", substitute(energy.rule(w), forward), 0)
     wrong = by_hand(energy, slopes=False)
     lhs, rhs = (-energy.grad(first), wrong[0]) if net.name == "hopfield" else (
         energy.rule("W1"), wrong[1])  # fmt: skip
@@ -164,11 +164,11 @@ def _code(net: Net) -> list[Check]:
     other = distance(numpy.force(state, params, phase), force)
     other = max(other, distance(numpy.rule(state, params, phase), rule))
     return [
-        Check.at_most(f"code.{net.name}.autodiff", f"{net.title.lower()}: generated force and "
+        Check.at_most(f"code.{net.name}.autodiff", f"{net.title}: generated force and "
                       "rules agree with jax.grad of an energy written by hand", gap, DERIVED),
-        Check.at_most(f"code.{net.name}.numpy", f"{net.title.lower()}: the NumPy program agrees "
+        Check.at_most(f"code.{net.name}.numpy", f"{net.title}: the NumPy program agrees "
                       "with the JAX program", other, EXACT),
-        Check.at_most(f"code.{net.name}.hessian", f"{net.title.lower()}: the generated Hessian of "
+        Check.at_most(f"code.{net.name}.hessian", f"{net.title}: the generated Hessian of "
                       "a tiny net agrees with SymPy's, entry by entry", _hessian_gap(net), DERIVED),
     ]  # fmt: skip
 

@@ -15,8 +15,17 @@ from unified.data import Dataset
 from unified.dynamics import FixedPoint, Newton, Phase, relax
 from unified.energies import costs
 from unified.learning import (
-    Centered, Contrastive, Holomorphic, Implicit, OneSided, PredictiveCoding, cosine,
-    directional_differences, measure_order, random_directions, relative_error,
+    Centered,
+    Contrastive,
+    Holomorphic,
+    Implicit,
+    OneSided,
+    PredictiveCoding,
+    cosine,
+    directional_differences,
+    measure_order,
+    random_directions,
+    relative_error,
 )  # fmt: skip
 from unified.learning.gradient import AbstractEstimator
 from unified.report import Check
@@ -77,7 +86,7 @@ def candidates(net: Net) -> list[tuple[str, AbstractEstimator, float]]:
 
 
 def compare(net: Net, data: Dataset, count: int) -> Comparison:
-    """Relax, differentiate and compare on `count` images, at the parameters training starts from."""
+    """Relax, differentiate, compare on `count` images, at the parameters training starts from."""
     print(f"\n== {net.title}: phases and gradients on {count} images, float64")
     params = net.start(0, data.x_train)
     x, y = data.x_train[:count], data.y_train[:count]
@@ -87,7 +96,7 @@ def compare(net: Net, data: Dataset, count: int) -> Comparison:
     loss = directional_differences(net.program, params, x, y, directions)
     gap = _against(exact.grad, directions, loss)
     checks.append(Check.at_most(
-        f"gradient.{net.name}.implicit", f"{net.title.lower()}: Implicit agrees with central "
+        f"gradient.{net.name}.implicit", f"{net.title}: Implicit agrees with central "
         f"finite differences of the loss along {len(directions)} directions", gap, FINITE,
     ))  # fmt: skip
     rows = [_row("Implicit", "loss", exact.grad, exact.grad, gap)]
@@ -107,14 +116,14 @@ def compare(net: Net, data: Dataset, count: int) -> Comparison:
         orders[name] = {"betas": betas, "errors": order.errors.tolist(), "slope": order.slope,
                         "declared": order.declared}  # fmt: skip
         checks.append(Check.at_most(
-            f"order.{net.name}.{name.replace(', N=', '')}", f"{net.title.lower()}: the bias of "
+            f"order.{net.name}.{name.replace(', N=', '')}", f"{net.title}: the bias of "
             f"{name} falls with the nudge to the declared power {order.declared} (value: "
             "distance of the measured slope)", abs(order.slope - order.declared), SLOPE,
         ))  # fmt: skip
     checks += controls(net, params, x, y, exact.grad)
     for row in rows:
         print(f"{row['estimator']:28} cosine {row['cosine']:.12f}  relative error "
-              f"{row['relative_error']:.2e}  own finite differences {row['finite']:.2e}")  # fmt: skip
+              f"{row['relative_error']:.2e}  own finite differences {row['finite']:.2e}")
     for name, found in orders.items():
         print(f"{name:28} order {found['slope']:.3f}, declared {found['declared']}")
     return Comparison(phases, rows, orders, _traces(net, params, x, y), checks)
@@ -135,10 +144,10 @@ def _bar(net: Net, label: str, row: dict[str, Any], bar: float) -> Check:
     """The check of one row: the loss gradient if that is what it estimates, else its own."""
     id = f"gradient.{net.name}.{label.split('=')[0].replace(' ', '.').replace('β', 'nudged')}"
     if row["objective"] == "loss":
-        claim = f"{net.title.lower()}: relative error of {label} against Implicit"
+        claim = f"{net.title}: relative error of {label} against Implicit"
         return Check.at_most(id, claim, row["relative_error"], bar)
     claim = (
-        f"{net.title.lower()}: {label} is the gradient of its own objective, {row['objective']} "
+        f"{net.title}: {label} is the gradient of its own objective, {row['objective']} "
         "(by finite differences of it); the loss gradient is another one"
     )
     return Check.at_most(id, claim, row["finite"], bar)
@@ -155,11 +164,12 @@ def _conditions(x: Any, y: Any) -> dict[str, Phase]:
 
 
 def _phases(net: Net, params: Any, x: Any, y: Any) -> tuple[list[dict[str, Any]], list[Check]]:
-    rows, checks = [], []
+    rows: list[dict[str, Any]] = []
+    checks = []
     numpy = emit(net.energy, costs.squared(), backend="numpy")
     for name, phase in _conditions(x, y).items():
         rest = relax(net.program, params, phase, tol=RESIDUAL)
-        row = {
+        row: dict[str, Any] = {
             "phase": name, "residual": float(np.max(rest.residual)),
             "lambda_min": float(np.min(rest.certificate.lambda_min)),
             "steps": int(np.max(rest.steps)), "status": ", ".join(sorted(set(rest.status))),
@@ -176,7 +186,7 @@ def _phases(net: Net, params: Any, x: Any, y: Any) -> tuple[list[dict[str, Any]]
         value = float(np.max(again)) if good else float("nan")
         checks.append(Check.at_most(
             f"phase.{net.name}.{name.split(',')[0]}{'-' if '−' in name else ''}",
-            f"{net.title.lower()}, {name}: every sample rests at a certified minimum, residual "
+            f"{net.title}, {name}: every sample rests at a certified minimum, residual "
             "measured by the NumPy program", value, RESIDUAL,
         ))  # fmt: skip
     return rows, checks
@@ -188,14 +198,15 @@ def _size(arrays: Any) -> Any:
 
 
 def _traces(net: Net, params: Any, x: Any, y: Any) -> dict[str, Any]:
-    """Residual per sample after 0, 1, 2, ... steps of two methods, the nudge from the free rest."""
+    """Residual per sample before and after each step of two methods, nudges from the free rest."""
     found = {}
     free = relax(net.program, params, Phase.free(x))
     zero = {k: np.zeros_like(v) for k, v in free.state.items()}
     for title, method in (("sweeps", FixedPoint(max_steps=1)), ("Newton", Newton(max_steps=1))):
         for name, phase, start in (("free from zero", Phase.free(x), zero),
-                                   ("nudged from free", Phase.nudged(x, y, 0.1), free.state)):  # fmt: skip
-            residuals, state = [], start
+                                   ("nudged from free", Phase.nudged(x, y, 0.1), free.state)):
+            first = _size(net.program.force(start, params, phase))
+            residuals, state = [first / np.maximum(1.0, _size(start))], start
             for _ in range(STEPS):
                 rest = relax(net.program, params, phase, method, RESIDUAL, throw=False,
                              start=state, certify=False)  # fmt: skip

@@ -12,8 +12,14 @@ from unified.commands.demo_nets import Net
 from unified.commands.demo_train import Training
 from unified.data import Dataset
 from unified.report import (
-    Check, Report, plot_beta_order, plot_gradient_agreement, plot_hessian_structure,
-    plot_learning_curves, plot_relaxation, save_png,
+    Check,
+    Report,
+    plot_beta_order,
+    plot_gradient_agreement,
+    plot_hessian_structure,
+    plot_learning_curves,
+    plot_relaxation,
+    save_png,
 )  # fmt: skip
 
 
@@ -43,7 +49,7 @@ def figures(
 def _agreement(net: Net, found: Comparison) -> dict[str, Any]:
     errors = {}
     for row in found.rows:
-        own = {"finite differences of its objective": row["finite"]}
+        own = {"finite differences": row["finite"]}
         if row["estimator"] != "Implicit":
             own = {"Implicit": row["relative_error"], **own}
         errors[row["estimator"]] = own
@@ -89,20 +95,21 @@ def _net(report: Report, out: Path, net: Net, found: Comparison) -> None:
     report.code(function_source(net, "force", "rule"),
                 f"Generated JAX; all of it is in {net.name}_program.py")  # fmt: skip
     report.text("Phases relaxed in float64, with the smallest eigenvalue of the Hessian there.")
-    report.table([{**row, "lambda_min": row["lambda_min"]} for row in found.phases],
+    report.table(found.phases,
                  caption="Phases at rest: worst sample of the batch")  # fmt: skip
     report.figure(out / f"{net.name}_relaxation.png",
-                  "Residual while relaxing: median of the batch, band from best to worst.")  # fmt: skip
+                  "Residual while relaxing: median of the batch, band from best to worst.")
     report.table(
         [[r["estimator"], r["objective"], _cosine(r["cosine"]), r["relative_error"], r["finite"]]
          for r in found.rows],
-        ["estimator", "gradient of", "cosine", "error against Implicit",
-         "error against finite differences"],
+        ["estimator", "gradient of", "cosine", "error vs Implicit", "error vs differences"],
         "Gradients of the batch mean: cosine and relative error against the exact loss gradient; "
-        "finite differences are those of the estimator's own objective",
+        "the last column compares with finite differences of the estimator's own objective",
     )  # fmt: skip
     report.figure(out / f"{net.name}_gradients.png",
-                  "Relative errors, with the tolerance each estimator is held to.")  # fmt: skip
+                  "Relative errors against Implicit and against finite differences of the "
+                  "estimator's own objective; the tolerance is for the former, or for the latter "
+                  "where that objective is not the loss.")
     report.table(
         [[k, v["declared"], v["slope"]] for k, v in found.orders.items()],
         ["estimator", "declared order", "measured order"], "Order of the bias in the nudge",
@@ -119,7 +126,7 @@ _CAPTIONS = {
 
 
 def _cosine(value: float) -> str:
-    return f"{value:.10f}"
+    return f"{value:.8f}"
 
 
 def _training(report: Report, out: Path, training: Training) -> None:
@@ -134,6 +141,6 @@ def _training(report: Report, out: Path, training: Training) -> None:
         ["net, rule", "test error, mean (%)", "s.d. (%)", "seeds"], "Test error",
     )  # fmt: skip
     report.figure(out / "learning_curves.png",
-                  "Test error while learning: mean over seeds, band of one standard deviation.")  # fmt: skip
+                  "Test error while learning: mean over seeds, band of one standard deviation.")
     keys = ("energy", "rule", "estimator", "seed", "epochs", "test_error", "loss", "seconds")
     report.table([{k: row[k] for k in keys} for row in training.rows], caption="Every net")

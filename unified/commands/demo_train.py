@@ -41,16 +41,21 @@ def train(
     nets: Sequence[Net], data: Dataset, out: Path, seeds: int, epochs: int, *, quick: bool
 ) -> Training:
     """Fit every net with every seed; a run that was killed goes on from its checkpoints."""
+    import optax
+
     images = min(len(data.x_train), QUICK) if quick else len(data.x_train)
     x, y = data.x_train[:images], data.y_train[:images]
     print(f"\n== Training on {images} images, {seeds} seed(s), {epochs} epoch(s), same budget")
+    # One optimiser for all: its compiled step then serves every seed of a net.
+    steps = epochs * (images // BATCH)
+    optimizer = optax.adam(optax.cosine_decay_schedule(RATE, steps))
     rows: list[dict[str, Any]] = []
     curves: dict[str, Any] = {}
     for net in nets:
         for rule, estimator in ((net.short, net.rule), ("exact", net.exact)):
             errors = []
             for seed in range(seeds):
-                found = _fit(net, rule, estimator, x, y, data, out, seed, epochs)
+                found = _fit(net, rule, estimator, optimizer, x, y, data, out, seed, epochs)
                 rows.append({
                     "rule": rule, "energy": net.name, "dataset": data.name, "seed": seed,
                     "epochs": epochs, "test_error": float(found.test_error[-1]),
@@ -73,18 +78,15 @@ def forget(out: Path) -> None:
     shutil.rmtree(out / FOLDER, ignore_errors=True)
 
 
-def _fit(net: Net, rule: str, estimator: AbstractEstimator, x: Any, y: Any, data: Dataset,
-         out: Path, seed: int, epochs: int) -> Any:  # fmt: skip
-    import optax
-
-    steps = epochs * (len(x) // BATCH)
+def _fit(net: Net, rule: str, estimator: AbstractEstimator, optimizer: Any, x: Any, y: Any,
+         data: Dataset, out: Path, seed: int, epochs: int) -> Any:  # fmt: skip
     # The name carries what the run depends on: another run's file is never in the way.
     setting = hashlib.sha256(repr((epochs, RATE, BATCH, str(estimator), x.shape)).encode())
     setting.update(np.ascontiguousarray(x).tobytes() + np.ascontiguousarray(y).tobytes())
     name = f"{net.name}-{rule}-seed{seed}-{setting.hexdigest()[:12]}.ckpt"
     return fit(
         net.program, estimator, x, y, key=seed, epochs=epochs, batch_size=BATCH,
-        optimizer=optax.adam(optax.cosine_decay_schedule(RATE, steps)),
+        optimizer=optimizer,
         params=net.start(seed, data.x_train), test=(data.x_test, data.y_test),
         checkpoint=out / FOLDER / name, progress=True,
     )  # fmt: skip
@@ -103,11 +105,11 @@ def _checks(nets: Sequence[Net], data: Dataset, curves: dict[str, Any]) -> list[
         exact = float(np.mean(curves[f"{net.name}, exact"][:, -1]))
         if data.name == "digits":
             found.append(Check.at_most(
-                f"training.{net.name}.error", f"{net.title.lower()} trained by {net.short}: mean "
+                f"training.{net.name}.error", f"{net.title} trained by {net.short}: mean "
                 "test error on the digits, as a fraction", own, CEILING,
             ))  # fmt: skip
         found.append(Check.at_most(
-            f"training.{net.name}.gap", f"{net.title.lower()}: mean test error of {net.short} "
+            f"training.{net.name}.gap", f"{net.title}: mean test error of {net.short} "
             "and of the exact gradient differ by", abs(own - exact), GAP,
         ))  # fmt: skip
     return found
