@@ -10,11 +10,11 @@ os.environ["UNIFIED_CACHE_DIR"] = _CACHE.name  # also for the processes that tes
 
 
 def pytest_addoption(parser):
-    """`pytest --update-golden` writes tests/golden anew; read the difference before keeping it."""
-    parser.addoption("--update-golden", action="store_true", help="rewrite the golden files")
+    """`pytest --update` writes tests/golden anew; read the difference before keeping it."""
+    parser.addoption("--update", action="store_true", help="rewrite the golden files")
 
 
 @pytest.fixture
 def update_golden(request):
     """True if golden files are to be written rather than compared."""
-    return request.config.getoption("--update-golden")
+    return request.config.getoption("--update")

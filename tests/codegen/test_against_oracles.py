@@ -66,7 +66,7 @@ def test_many_random_energies_in_numpy_agree_with_sympy(made):
 
 @pytest.mark.slow
 @seed(23)
-@settings(max_examples=60, **CALM)
+@settings(max_examples=200, **CALM)
 @given(energies())
 def test_many_random_energies_in_jax_agree_with_numpy_and_autodiff(made):
     """As above, for the backend that trains."""

@@ -1,4 +1,4 @@
-"""Oracle: source that a person has read once; `pytest --update-golden` rewrites it."""
+"""Oracle: source that a person has read once; `pytest --update` rewrites it."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 import unified as un
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
-HEAD = '# ruff: noqa\n"""Generated: {what}. Rewrite with `pytest tests --update-golden`."""\n\n\n'
+HEAD = '# ruff: noqa\n"""Generated: {what}. Rewrite with `pytest tests --update`."""\n\n\n'
 CASES = {
     "hopfield": (un.energies.hopfield([64, 128, 10]), un.costs.squared()),
     "recurrent": (un.energies.recurrent(20, 8), un.costs.squared()),
@@ -30,8 +30,8 @@ def test_source_is_the_golden_one(name, backend, update_golden):
     path = GOLDEN / f"{name}_{backend}.py"
     if update_golden:
         path.write_text(text, encoding="utf-8")
-    assert path.exists(), f"{path.name} is missing; run pytest --update-golden"
-    assert text == path.read_text(encoding="utf-8"), "run pytest --update-golden and read the diff"
+    assert path.exists(), f"{path.name} is missing; run pytest --update"
+    assert text == path.read_text(encoding="utf-8"), "run pytest --update and read the diff"
     compile(text, path.name, "exec")
 
 

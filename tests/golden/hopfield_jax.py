@@ -1,5 +1,5 @@
 # ruff: noqa
-"""Generated: hopfield in jax. Rewrite with `pytest tests --update-golden`."""
+"""Generated: hopfield in jax. Rewrite with `pytest tests --update`."""
 
 
 def drive(x, W1, W2, b1):

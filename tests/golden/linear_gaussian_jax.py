@@ -1,5 +1,5 @@
 # ruff: noqa
-"""Generated: linear_gaussian in jax. Rewrite with `pytest tests --update-golden`."""
+"""Generated: linear_gaussian in jax. Rewrite with `pytest tests --update`."""
 
 
 def drive(A, b, x, U):

@@ -1,5 +1,5 @@
 # ruff: noqa
-"""Generated: predictive_full in jax. Rewrite with `pytest tests --update-golden`."""
+"""Generated: predictive_full in jax. Rewrite with `pytest tests --update`."""
 
 
 def drive(P1, P2, W2, b1, x, W1):

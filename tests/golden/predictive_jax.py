@@ -1,5 +1,5 @@
 # ruff: noqa
-"""Generated: predictive in jax. Rewrite with `pytest tests --update-golden`."""
+"""Generated: predictive in jax. Rewrite with `pytest tests --update`."""
 
 
 def drive(b1, x, W1, W2):

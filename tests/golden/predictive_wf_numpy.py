@@ -1,5 +1,5 @@
 # ruff: noqa
-"""Generated: predictive_wf in numpy. Rewrite with `pytest tests --update-golden`."""
+"""Generated: predictive_wf in numpy. Rewrite with `pytest tests --update`."""
 
 
 def drive(y, b1, x, W1, W2):

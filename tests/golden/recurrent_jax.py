@@ -1,5 +1,5 @@
 # ruff: noqa
-"""Generated: recurrent in jax. Rewrite with `pytest tests --update-golden`."""
+"""Generated: recurrent in jax. Rewrite with `pytest tests --update`."""
 
 
 def drive(W, x, U, b):

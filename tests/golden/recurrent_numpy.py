@@ -1,5 +1,5 @@
 # ruff: noqa
-"""Generated: recurrent in numpy. Rewrite with `pytest tests --update-golden`."""
+"""Generated: recurrent in numpy. Rewrite with `pytest tests --update`."""
 
 
 def drive(W, x, U, b):

@@ -118,3 +118,21 @@ def test_bad_claims_are_one_sentence():
         coefficients(s, beta, -1)
     with pytest.raises(InputError, match="scalar variable"):
         coefficients(s, s, 1)
+
+
+def test_what_notebooks_show_can_be_rendered():
+    """A formula that does not render leaves raw LaTeX in the middle of a notebook."""
+    from latex2mathml.converter import convert
+
+    import unified as un
+
+    energy = un.energies.predictive([3, 2, 2])
+    cost = un.costs.squared().bind(energy)
+    n = un.axes("n")
+    s, a = un.var("s", n), un.var("A", n, n)
+    claim = un.Claim("T1", "symmetric part", [un.Step(s @ a @ s, s @ a.T @ s, "a scalar")])
+    shown = (energy, cost, energy.structure(), energy.grad("z1"), claim.check())
+    for thing in (*shown, un.prove(s @ a, a.T @ s)):
+        text = thing._repr_latex_()
+        assert text.startswith("$") and text.endswith("$")
+        assert "<math" in convert(text.strip("$"))

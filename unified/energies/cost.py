@@ -44,6 +44,11 @@ class Cost:
     def __repr__(self) -> str:
         return f"Cost({self.name}: {self.expr})"
 
+    def _repr_latex_(self) -> str:
+        from unified.symbolic.latex import latex
+
+        return f"$\\displaystyle C = {latex(self.expr)}$"
+
 
 @dataclass(frozen=True)
 class CostFamily:

@@ -81,6 +81,11 @@ class Structure:
             default=0,
         )
 
+    def _repr_latex_(self) -> str:
+        mark = {"zero": r"\cdot", "diagonal": r"\diagdown", "dense": r"\blacksquare"}
+        rows = [" & ".join(mark[self.kinds[a, b]] for b in self.states) for a in self.states]
+        return "$\\begin{pmatrix}" + r" \\ ".join(rows) + "\\end{pmatrix}$"
+
     def __repr__(self) -> str:
         mark = {"zero": "·", "diagonal": "\\", "dense": "█"}
         width = max(map(len, self.states))

@@ -161,7 +161,8 @@ class AbstractEstimator:
                     )
                 )  # fmt: skip
                 if throw:
-                    failures(status, residuals[k], tol, f"{type(self).__name__}, phase {k + 1}")
+                    place = f"{type(self).__name__}, phase {len(equilibria)}"
+                    failures(status, residuals[k], tol, place)
                 merged = status if merged is None else np.where(
                     merged == "converged", status, merged
                 )  # fmt: skip

@@ -67,6 +67,11 @@ class Certificate:
             "seconds": self.seconds,
         }  # fmt: skip
 
+    def _repr_latex_(self) -> str:
+        """The chain of equalities, one step a line."""
+        lines = [c.latex or c.proof._repr_latex_().strip("$") for c in self.steps]
+        return "$\\begin{array}{l}" + r" \\ ".join(lines) + "\\end{array}$"
+
     def __repr__(self) -> str:
         bound = "" if self.error_bound is None else f", error ≤ {self.error_bound:.1e}"
         how = f"({self.level}{bound}, {self.seconds:.2f} s)"
