@@ -4,9 +4,13 @@ import os
 import tempfile
 
 import pytest
+from hypothesis import settings
 
 _CACHE = tempfile.TemporaryDirectory(prefix="unified-tests-")
 os.environ["UNIFIED_CACHE_DIR"] = _CACHE.name  # also for the processes that tests start
+
+settings.register_profile("fixed", derandomize=True)  # the same examples in every run
+settings.load_profile("fixed")
 
 
 def pytest_addoption(parser):

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 import unified as un
 from unified.symbolic import Axis, Expr
+from unified.symbolic.nodes import Einsum, walk
 
 SMOOTH = ("tanh", "sin", "sigmoid", "softplus", "atan", "erf")
 _VECTORS = (
@@ -126,10 +127,9 @@ def energies(draw, depth: int = 3, largest: int = 3):
     )
     axes = {a.name for v in energy.variables.values() for a in v.axes}
     axes |= {str(s) for s in _sizes(expr)}
+    axes |= {a.name for node in walk(expr) for a in node.axes}  # a constant inside a logsumexp
     return energy, {k: v for k, v in dims.items() if k in axes}
 
 
 def _sizes(expr: Expr) -> set[sympy.Symbol]:
-    from unified.symbolic.nodes import Einsum, walk
-
     return set().union(*(n.coef.free_symbols for n in walk(expr) if isinstance(n, Einsum)))

@@ -84,7 +84,7 @@ def test_a_corrupt_checkpoint_is_refused(whole, tmp_path, damage):
     [
         {"key": 8}, {"seed": 1}, {"batch": 6}, {"estimator": un.OneSided(0.06)},
         {"estimator": un.OneSided(0.05, tol=1e-9)}, {"rate": 0.02},
-        {"optimizer": optax.sgd(0.01)}, {"estimator": un.OneSided(0.05, un.FixedPoint())},
+        {"optimizer": optax.sgd(0.01)}, {"estimator": un.OneSided(0.05, method=un.FixedPoint())},
     ],
     ids=lambda other: "_".join(other),
 )  # fmt: skip
@@ -109,7 +109,7 @@ def test_a_sample_that_does_not_rest_ends_the_fit():
     """Its gradient is meaningless, and would be averaged in with the others."""
     program = interrupted.net()
     x, y = np.ones((8, 3)), np.eye(2)[[0, 1] * 4]
-    cut = un.OneSided(0.05, un.FixedPoint(max_steps=1))
+    cut = un.OneSided(0.05, method=un.FixedPoint(max_steps=1))
     with pytest.raises(ConvergenceError, match=r"fit, epoch 1, batch 1: .*max_steps"):
         un.fit(program, cut, x, y, key=0, epochs=1, batch_size=4)
 

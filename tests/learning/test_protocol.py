@@ -10,15 +10,15 @@ from unified.base.errors import ConvergenceError
 CUT = un.FixedPoint(max_steps=1)
 # estimator -> net, order, phases visited, the same cut off after one step
 ESTIMATORS = {
-    "one-sided": (un.OneSided(0.01), "hopfield", 1, 2, un.OneSided(0.01, CUT)),
-    "centered": (un.Centered(0.01), "hopfield", 2, 3, un.Centered(0.01, CUT)),
-    "holomorphic": (un.Holomorphic(0.1, 4), "hopfield", 4, 5, un.Holomorphic(0.1, 4, CUT)),
-    "contrastive": (un.Contrastive(), "hopfield", None, 2, un.Contrastive(CUT)),
+    "one-sided": (un.OneSided(0.01), "hopfield", 1, 2, un.OneSided(0.01, method=CUT)),
+    "centered": (un.Centered(0.01), "hopfield", 2, 3, un.Centered(0.01, method=CUT)),
+    "holomorphic": (un.Holomorphic(0.1, 4), "hopfield", 4, 5, un.Holomorphic(0.1, 4, method=CUT)),
+    "contrastive": (un.Contrastive(), "hopfield", None, 2, un.Contrastive(method=CUT)),
     "coding, nudged": (
-        un.PredictiveCoding(0.01), "linear coding", 1, 1, un.PredictiveCoding(0.01, CUT),
+        un.PredictiveCoding(0.01), "linear coding", 1, 1, un.PredictiveCoding(0.01, method=CUT),
     ),
     "coding, clamped": (un.PredictiveCoding(), "coding", None, 1, None),
-    "implicit": (un.Implicit(), "hopfield", None, 1, un.Implicit(CUT)),
+    "implicit": (un.Implicit(), "hopfield", None, 1, un.Implicit(method=CUT)),
     "unrolled": (un.Unrolled(20), "hopfield", None, 2, un.Unrolled(20, method=CUT)),
     "unrolled, begin": (un.Unrolled(20, start="begin"), "hopfield", None, 1, None),
     "differences": (un.FiniteDifference(), "gaussian", None, 1, None),

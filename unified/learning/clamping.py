@@ -10,7 +10,6 @@ import numpy as np
 
 from unified.base.errors import bad_input
 from unified.codegen.program import Program
-from unified.dynamics.methods import AbstractMethod
 from unified.dynamics.phase import check_beta
 from unified.dynamics.solve import Rest
 from unified.learning.gradient import (
@@ -60,10 +59,6 @@ class Contrastive(AbstractEstimator):
     Reference: Movellan (1991); Xie & Seung (2003), Neural Computation 15, 441.
     """
 
-    method: AbstractMethod | None = None
-    tol: float | None = None
-    certify: bool = True
-
     @property
     def phases(self) -> tuple[str, ...]:
         return ("free", "clamped")
@@ -100,9 +95,6 @@ class PredictiveCoding(AbstractEstimator):
     """
 
     beta: float = math.inf
-    method: AbstractMethod | None = None
-    tol: float | None = None
-    certify: bool = True
 
     def __post_init__(self) -> None:
         if self.beta != math.inf:

@@ -8,7 +8,6 @@ from typing import Any
 from unified.base.errors import bad_input
 from unified.codegen.program import Program
 from unified.dynamics.linear import DENSE_LIMIT, Schur, conjugate_gradients
-from unified.dynamics.methods import AbstractMethod
 from unified.dynamics.solve import CODE, Rest, schur_width, start_state
 from unified.dynamics.system import System
 from unified.learning.gradient import AbstractEstimator, Raw, Values, mean_cost, rest_at
@@ -27,10 +26,6 @@ class Implicit(AbstractEstimator):
     Raises: InputError as every estimator.
     Reference: Almeida (1987), Pineda (1987); theory page B2.
     """
-
-    method: AbstractMethod | None = None
-    tol: float | None = None
-    certify: bool = True
 
     def core(self, program: Program, values: Values) -> Raw:
         import jax.numpy as jnp
@@ -70,9 +65,6 @@ class Unrolled(AbstractEstimator):
     steps: int = 20
     eta: float = 0.2
     start: str = "rest"
-    method: AbstractMethod | None = None
-    tol: float | None = None
-    certify: bool = True
 
     def __post_init__(self) -> None:
         if self.steps < 1:

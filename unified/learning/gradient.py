@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,6 +71,10 @@ class AbstractEstimator:
     given); `certify=False` skips the test that every rest point is a minimum.
     """
 
+    method: AbstractMethod | None = field(default=None, kw_only=True)
+    tol: float | None = field(default=None, kw_only=True)
+    certify: bool = field(default=True, kw_only=True)
+
     @property
     def order(self) -> int | None:
         """The declared bias order in β, None without one."""
@@ -89,12 +93,11 @@ class AbstractEstimator:
     @property
     def relaxer(self) -> AbstractMethod:
         """The relaxation method."""
-        return getattr(self, "method", None) or Newton()
+        return Newton() if self.method is None else self.method
 
     def tolerance(self, program: Program) -> float:
         """The residual every phase must reach."""
-        tol = getattr(self, "tol", None)
-        return TOL[program.dtype.name] if tol is None else float(tol)
+        return TOL[program.dtype.name] if self.tol is None else float(self.tol)
 
     def check(self, program: Program) -> None:
         """Raise InputError if this estimator does not apply to the program."""
@@ -137,7 +140,7 @@ class AbstractEstimator:
             object.__setattr__(at, name, nudge)  # traced: what __post_init__ checks was checked
             return at.core(program, values)
 
-        run = program.jit(replace(self, **{name: 1.0}), core)
+        run = program.jit(replace(self, **dict[str, Any]({name: 1.0})), core)
         return lambda values: run(values, np.asarray(size, program.dtype))
 
     def report(
@@ -174,7 +177,7 @@ class AbstractEstimator:
     def _certificate(self, status: Any, complex_nudge: bool) -> Certificate:
         """What the phase showed about its minimum: the sign of λ_min, or nothing."""
         unknown = np.full(status.shape, np.nan)
-        if complex_nudge or not getattr(self, "certify", True):
+        if complex_nudge or not self.certify:
             return Certificate(unknown, unknown, "none")
         saddle = (status == "not_a_minimum") | (status == "nudge_too_negative")
         return Certificate(unknown, ~saddle, "factorisation")
@@ -198,7 +201,9 @@ def prepare(program: Program, estimator: AbstractEstimator) -> None:
     estimator.check(program)
 
 
-def rest_at(program: Program, values: Values, estimator: Any, beta: Any, begin: Any = None) -> Rest:
+def rest_at(
+    program: Program, values: Values, estimator: AbstractEstimator, beta: Any, begin: Any = None
+) -> Rest:
     """Relax at the nudges `beta`, and turn saddles and lost guards into statuses (traceable)."""
     import jax.numpy as jnp
 
@@ -213,7 +218,7 @@ def rest_at(program: Program, values: Values, estimator: Any, beta: Any, begin: 
         program, values, start, estimator.relaxer, estimator.tolerance(program),
         backward=begin is not None,
     )  # fmt: skip
-    if getattr(estimator, "certify", True) and not jnp.iscomplexobj(beta):
+    if estimator.certify and not jnp.iscomplexobj(beta):
         rest = rest._replace(code=judge(rest.code, positive(program, values, rest.state), beta))
     return rest
 

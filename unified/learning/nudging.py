@@ -9,7 +9,6 @@ import numpy as np
 
 from unified.base.errors import bad_input
 from unified.codegen.program import Program
-from unified.dynamics.methods import AbstractMethod
 from unified.dynamics.phase import check_beta
 from unified.dynamics.relax import require_holomorphic
 from unified.learning.gradient import (
@@ -41,9 +40,6 @@ class OneSided(AbstractEstimator):
     """
 
     beta: float = 0.01
-    method: AbstractMethod | None = None
-    tol: float | None = None
-    certify: bool = True
 
     def __post_init__(self) -> None:
         _real(self.beta)
@@ -80,9 +76,6 @@ class Centered(AbstractEstimator):
     """
 
     beta: float = 0.01
-    method: AbstractMethod | None = None
-    tol: float | None = None
-    certify: bool = True
 
     def __post_init__(self) -> None:
         _real(self.beta)
@@ -126,9 +119,6 @@ class Holomorphic(AbstractEstimator):
 
     radius: float = 0.1
     points: int = 8
-    method: AbstractMethod | None = None
-    tol: float | None = None
-    certify: bool = True
 
     def __post_init__(self) -> None:
         _real(self.radius)
