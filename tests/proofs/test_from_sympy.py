@@ -70,3 +70,21 @@ def test_anything_else_is_refused_by_name(bad, words):
     """A node read by guesswork gives an energy the user did not write."""
     with pytest.raises(InputError, match=words):
         read_matrix_expr(bad)
+
+
+def test_an_energy_written_in_sympy_has_the_library_gradient():
+    """A theorist's matrix expression must give the dynamics of the energy it stands for."""
+    n = sympy.Symbol("n", integer=True, positive=True)
+    s, w, b = (sympy.MatrixSymbol(k, n, c) for k, c in (("s", 1), ("W", n), ("b", 1)))
+    rate = s.applyfunc(sympy.tanh)
+    energy = s.T * s / 2 - rate.T * w * rate / 2 - b.T * rate
+    read = un.Energy.from_sympy(energy, ["s"], ["W", "b"], symmetric=["W"])
+    axis = read.states[0].axes[0]
+    x, a, c = read.states[0], read.param("W"), read.param("b")
+    slope = 1 - un.tanh(x) * un.tanh(x)
+    assert un.prove(read.grad("s"), x - slope * (a @ un.tanh(x) + c))
+    assert un.prove(read.rule("W"), -0.5 * un.einsum("i,j->ij", un.tanh(x), un.tanh(x)))
+    assert not un.prove(read.grad("s"), x - (a @ un.tanh(x) + c))  # a missing slope is seen
+    assert axis.name == "n"
+    with pytest.raises(un.errors.InputError, match="states: expected names among"):
+        un.Energy.from_sympy(energy, ["z"], ["W", "b"])
