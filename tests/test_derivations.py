@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -17,7 +18,7 @@ from unified.symbolic.axis import Axis
 NAMES = sorted(
     m.name for m in pkgutil.iter_modules(derivations.__path__) if not m.name.startswith("_")
 )
-LONGEST = 3.0  # seconds for one claim
+LONGEST = 3.0  # seconds of processor time for one claim
 WORST_BOUND = 1e-15  # chance that a false step passed the exact tier
 ALLOWED = ("unified.symbolic", "unified.energies", "derivations", "sympy")
 
@@ -41,7 +42,9 @@ ALL = [pytest.param(c, id=c.id) for c in CLAIMS]
 @pytest.mark.parametrize("claim", ALL)
 def test_the_claim_is_true_and_its_wrong_versions_are_not(claim):
     """A theorem of the book that is false, or says nothing, makes the rest worthless."""
+    begun = time.process_time()  # of this process: a busy machine must not decide
     found = claim.check()
+    spent = time.process_time() - begun
     assert found.failures == ()
     assert found.verdict == "true"
     assert found.level in ("proved", "exact"), "analysis belongs into series, not into float64"
@@ -49,7 +52,7 @@ def test_the_claim_is_true_and_its_wrong_versions_are_not(claim):
     assert not any(
         p.verdict == "undecided" for c in (*found.steps, *found.refutations) for p in c.proofs
     )
-    assert found.seconds < LONGEST
+    assert spent < LONGEST
 
 
 @pytest.mark.parametrize("claim", ALL)

@@ -48,11 +48,11 @@ def test_different_graphs_of_identical_factors_differ():
 
 def test_no_factorial_cost():
     """Twelve identical factors have 479 million orders; trying them would never end."""
-    start = time.perf_counter()
+    start = time.process_time()
     ring = [(k, (k + 1) % 12) for k in range(12)]
     a = canonical(network(A, ring, list(range(12))))
     b = canonical(network(A, ring, [5, 3, 11, 0, 8, 1, 10, 2, 7, 4, 9, 6]))
-    assert a is b and time.perf_counter() - start < 1
+    assert a is b and time.process_time() - start < 1
 
 
 @pytest.mark.parametrize(("x", "y"), [
