@@ -11,8 +11,8 @@ from typing import Any
 def _plain_options() -> dict[str, Any]:
     """Compiler options for kernels of plain arithmetic, asked per function, never globally.
 
-    On CPUs the loop emitter that is on by default does not vectorise them (jaxlib 0.10.2: a − b
-    takes four times as long as 1.5a − b); the older emitter does, but is slower at tanh.
+    On CPUs the loop emitter that is on by default leaves some of them, a − b for one, unvectorised
+    (seen with jaxlib 0.10.2); the older emitter does better there, but is slower at tanh.
     """
     import jax
 
