@@ -18,6 +18,12 @@ STATUS = {
     "not_a_minimum": "the rest point is a saddle; start elsewhere or use Flow, which leaves it",
     "nudge_too_negative": "the Hessian at this negative nudge is not positive definite; use a "
     "smaller |beta|",
+    "limit_cycle": "the state goes round a limit cycle; lower the gain of the asymmetric weights "
+    "or symmetrise them",
+    "no_rest_point": "the state keeps moving without a period (chaos, or a very long transient); "
+    "lower the gain of the weights",
+    "unstable": "the rest point is not stable under this metric; change the time constants or the "
+    "metric",
 }
 CODES = tuple(STATUS)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ from unified.symbolic.transform import substitute
 if TYPE_CHECKING:
     import sympy
 
+    from unified.energies.layered import Layer
+
 RESERVED = {"beta", "weight"}
 
 
@@ -28,7 +30,8 @@ class Energy:
     b, `rule(W)` those of W.
     `output` is the state a cost reads (the last one unless told); `sizes` gives axes numbers;
     `initial` says how each parameter is drawn; `start` gives every state an explicit first value
-    in the inputs and parameters (a forward pass), else relaxation starts from zero.
+    in the inputs and parameters (a forward pass), else relaxation starts from zero; `layers` says
+    that the energy is a sum of prediction errors (`layered` makes such energies).
     Raises: InputError if a state or parameter is missing from the energy, a variable is
     undeclared or declared twice, or the expression is not a scalar.
     Reference: Scellier & Bengio (2017), arXiv:1602.05179, for energy, force and rule.
@@ -45,6 +48,7 @@ class Energy:
         sizes: Mapping[Axis, int] | None = None,
         initial: Mapping[str, Initial] | None = None,
         start: Mapping[str, Expr] | None = None,
+        layers: Sequence[Layer] = (),
         name: str = "energy",
     ) -> None:
         self.expr = expr
@@ -54,6 +58,7 @@ class Energy:
         self.name = name
         self.sizes = dict(sizes or {})
         self.start = dict(start or {})
+        self.layers = tuple(layers)
         self._check()
         self.initial = {p.name: default_initial(p) for p in self.params} | dict(initial or {})
         self.output = self.states[-1] if output is None else self.state(output)
@@ -213,9 +218,14 @@ class Energy:
         expr = substitute(self.expr, {s: fixed})
         kept = tuple(p for p in self.params if p in expr.free)
         start = {v.name: self.start[v.name] for v in rest} if self.start else None
+        layers = [
+            layer.replaced({s: fixed}, fixed if layer.state is s else layer.state)
+            for layer in self.layers
+        ]
         return Energy(
             expr, rest, kept, (*self.inputs, fixed), sizes=self.sizes, start=start,
-            initial={p.name: self.initial[p.name] for p in kept}, name=f"{self.name}_clamped",
+            initial={p.name: self.initial[p.name] for p in kept}, layers=layers,
+            name=f"{self.name}_clamped",
         )  # fmt: skip
 
     def instance(self, **dims: int) -> sympy.Expr:

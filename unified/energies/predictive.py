@@ -9,8 +9,9 @@ from unified.base.errors import bad_input
 from unified.energies.energy import Energy
 from unified.energies.hopfield import layer_axes
 from unified.energies.initial import Initial
+from unified.energies.layered import Layer, layered
 from unified.symbolic.axis import Axis
-from unified.symbolic.build import add, logdet, var
+from unified.symbolic.build import var
 from unified.symbolic.nodes import Expr, Var
 from unified.symbolic.scalar import fn
 
@@ -40,37 +41,26 @@ def predictive(
     states = [var(f"z{k}", a) for k, a in enumerate(axs) if k]
     weights = [var(f"W{k}", axs[k], axs[k - 1]) for k in range(1, len(axs))]
     biases = [var(f"b{k}", axs[k]) for k in range(1, len(axs))]
-    precisions: list[Var] = []
     initial: dict[str, Initial] = {}
-    terms: list[Expr] = []
+    layers: list[Layer] = []
     below: Expr = x
-    forward: Expr = x
-    start: dict[str, Expr] = {}
-    last = len(states)
-
-    def predict(k: int, lower: Expr, w: Expr, b: Expr) -> Expr:
-        if convention == "f(Wz)":
-            drive = w @ lower + b
-            return drive if k == last else law(drive)
-        return w @ (lower if k == 1 else law(lower)) + b
-
     for k, (z, w, b) in enumerate(zip(states, weights, biases, strict=True), start=1):
         initial[w.name] = Initial("normal", 1.0, fan=1)
-        forward = predict(k, forward, w, b)
-        start[z.name] = forward
-        eps = z - predict(k, below, w, b)
-        if precision == "identity":
-            terms.append(0.5 * eps.sq())
+        if convention == "f(Wz)":
+            drive = w @ below + b
+            prediction = drive if k == len(states) else law(drive)
         else:
+            prediction = w @ (below if k == 1 else law(below)) + b
+        p = None
+        if precision == "full":
             p = var(f"P{k}", axs[k], axs[k], symmetric=True)
-            precisions.append(p)
             initial[p.name] = Initial("identity")
-            terms += [0.5 * (eps @ p @ eps), -0.5 * logdet(p)]
+        layers.append(Layer(z, prediction, p))
         below = z
-    return Energy(
-        add(*terms), states, [*weights, *biases, *precisions], [x],
-        sizes=dict(zip(axs, sizes, strict=True)), initial=initial, start=start,
-        name="predictive",
+    precisions = [layer.precision for layer in layers if isinstance(layer.precision, Var)]
+    return layered(
+        layers, [*weights, *biases, *precisions], [x], sizes=dict(zip(axs, sizes, strict=True)),
+        initial=initial,
     )  # fmt: skip
 
 
