@@ -101,6 +101,7 @@ def fit(
             estimator.tolerance(program), batch_size, *_behaviour(optimizer, theta),
             *first.values(), *data.values(),
         )  # fmt: skip
+        data = {k: jax.numpy.asarray(v) for k, v in data.items()}  # once, not at every step
         history = _History([], [])
         path = None if checkpoint is None else Path(checkpoint)
         if path is not None:
