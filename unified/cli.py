@@ -19,6 +19,9 @@ COMMANDS = {
     "verify": "unified.commands.verify",
     "derive": "unified.commands.derive",
     "energies": "unified.commands.energies",
+    "train": "unified.commands.train",
+    "validate": "unified.commands.validate",
+    "compare": "unified.commands.compare",
     "bench": "unified.commands.bench",
 }
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130

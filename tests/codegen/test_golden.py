@@ -17,6 +17,22 @@ CASES = {
     ),
     "predictive_full": (un.energies.predictive([8, 6, 4], precision="full"), un.costs.squared()),
     "linear_gaussian": (un.energies.linear_gaussian(6, 4), un.costs.squared()),
+    "conv_hopfield": (un.energies.conv_hopfield((8, 8, 1), [4, 8]), un.costs.squared()),
+    "conv_predictive": (un.energies.conv_predictive((8, 8, 1), [4, 8]), un.costs.squared()),
+    "cohen_grossberg": (un.energies.cohen_grossberg([64, 128, 10]), un.costs.squared()),
+    "dense_memory": (un.energies.dense_memory(20, 50, 8), un.costs.squared()),
+    "hopfield_skip": (un.energies.hopfield([8, 6, 5, 4], skip=[(1, 3)]), un.costs.squared()),
+    "predictive_diagonal": (
+        un.energies.predictive([8, 6, 4], precision="diagonal"), un.costs.squared()
+    ),
+    "deep_linear": (un.energies.deep_linear([8, 6, 6, 4], "depth"), un.costs.squared()),
+    "free_energy": (
+        un.energies.free_energy(un.energies.predictive([8, 6, 4], "identity", "diagonal")),
+        un.costs.squared(),
+    ),
+    "quadratic_chain": (un.energies.quadratic_chain([8, 6, 4]), un.costs.squared()),
+    "excitatory_inhibitory": (un.energies.excitatory_inhibitory(8, 4, 6), un.costs.squared()),
+    "state_space": (un.energies.linear_gaussian_chain(3, 2, 2, 1), un.costs.squared()),
 }  # fmt: skip
 
 

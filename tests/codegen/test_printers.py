@@ -31,6 +31,7 @@ EXERCISES = [
     un.fn(sympy.Lambda(sympy.Symbol("q"), sympy.sqrt(1 + sympy.Symbol("q") ** 2)))(s).sum(),
     s.sum() / n.size + t.sum() * d.sum() + (un.outer(s, t) * W).sum(),
     un.einsum("ij,ik,il->", un.outer(s, t), un.outer(s, t), un.outer(b, t)) + 3 * c * s.sum(),
+    un.tanh(un.pool(un.outer(s, t), 2, stride=1)).sum() + s.sq() + t.sq() + c * s.sum(),
 ]
 
 

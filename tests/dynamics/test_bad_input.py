@@ -29,9 +29,8 @@ BARE = un.emit(un.energies.hopfield([3, 6, 4, 2]))
 KINKED = un.emit(un.energies.hopfield([3, 6, 4, 2], rho="relu"), un.costs.squared())
 ERF = un.emit(un.energies.hopfield([3, 6, 4, 2], rho="erf"), un.costs.squared())
 ONE = un.emit(un.energies.hopfield([3, 2]), un.costs.squared())
-W, s, c = un.var("M", n, m), un.var("s", n), un.scalar("c")
+s, c = un.var("s", n), un.scalar("c")
 SCALAR = un.emit(un.Energy(c * c, [c]))
-MATRIX = un.emit(un.Energy((W * W).sum(), [W], sizes={n: 2, m: 3}))
 u, v = un.var("u", n), un.var("v", n)
 TWO = un.emit(
     un.Energy(s.sq() - un.tanh(s) @ u + s @ v, [s], [], [u, v], sizes={n: 3}), un.costs.squared()
@@ -39,7 +38,6 @@ TWO = un.emit(
 CASES = {
     "NumPy program": ({"program": NUMPY}, "backend='jax'", "'numpy'"),
     "scalar state": ({"program": SCALAR, "params": {}}, "state c", "vector"),
-    "matrix state": ({"program": MATRIX, "params": {}}, "state M", "vector"),
     "no such method": ({"method": "newton"}, "method", "un.Newton()"),
     "tol zero": ({"tol": 0.0}, "tol", "positive"),
     "tol NaN": ({"tol": float("nan")}, "tol"),

@@ -50,7 +50,7 @@ def contrast(s2, x, s1, weight):
     """sum over phases of weight * batch mean of dF/dtheta"""
     tanh_s1 = jnp.tanh(s1)
     tanh_s2 = jnp.tanh(s2)
-    t0 = weight * (1 / s1.shape[1])
+    t0 = weight * (1 / x.shape[0])
     return (
         -(x.T @ jnp.tensordot(t0, tanh_s1, axes=([0], [0]))),  # W1
         -jnp.tensordot(tanh_s1, (tanh_s2 * t0[:, None, None]), axes=([0, 1], [0, 1])),  # W2
@@ -148,7 +148,7 @@ def mixed(s2, x, s1, weight, v_s1, v_s2):
     tanh_s2 = jnp.tanh(s2)
     t0 = 1 - tanh_s1 * tanh_s1
     t1 = 1 - tanh_s2 * tanh_s2
-    t2 = weight * (1 / s1.shape[1])
+    t2 = weight * (1 / x.shape[0])
     t3 = jnp.tensordot((t0 * v_s1), (tanh_s2 * t2[:, None, None]), axes=([0, 1], [0, 1]))
     t4 = jnp.tensordot(tanh_s1, (t2[:, None, None] * (t1 * v_s2)), axes=([0, 1], [0, 1]))
     return (
@@ -178,19 +178,19 @@ def cost(y, s2):
     )
 
 
-def cost_gradient(y, s2, s1):
+def cost_gradient(y, s2, W1):
     """dC/ds"""
     return (
-        jnp.full((s2.shape[0], s2.shape[1], s1.shape[2],), 0, dtype=s1.dtype),  # s1
+        jnp.full((s2.shape[0], y.shape[0], W1.shape[1],), 0, dtype=W1.dtype),  # s1
         s2 - y,  # s2
     )
 
 
-def cost_rule(x, s1, s2):
+def cost_rule(x, W1, y):
     """batch mean of dC/dtheta"""
     return (
-        jnp.full((x.shape[1], s1.shape[2],), 0, dtype=s1.dtype),  # W1
-        jnp.full((s1.shape[2], s2.shape[2],), 0, dtype=s2.dtype),  # W2
-        jnp.full((s1.shape[2],), 0, dtype=s1.dtype),  # b1
-        jnp.full((s2.shape[2],), 0, dtype=s2.dtype),  # b2
+        jnp.full((x.shape[1], W1.shape[1],), 0, dtype=W1.dtype),  # W1
+        jnp.full((W1.shape[1], y.shape[1],), 0, dtype=y.dtype),  # W2
+        jnp.full((W1.shape[1],), 0, dtype=W1.dtype),  # b1
+        jnp.full((y.shape[1],), 0, dtype=y.dtype),  # b2
     )

@@ -39,7 +39,7 @@ def rule(s, x):
 
 def contrast(s, x, weight):
     """sum over phases of weight * batch mean of dF/dtheta"""
-    t0 = 1 / s.shape[1]
+    t0 = 1 / x.shape[0]
     t1 = weight * t0
     return (
         np.tensordot((weight * (0.5 * t0)), np.einsum("abc,abd->acd", s, s), axes=([0], [0])),  # A
@@ -55,10 +55,10 @@ def grad_s(s, y, beta, A, b, c1):
     )
 
 
-def curvature_s(beta, A, s):
+def curvature_s(beta, A, x):
     """d2F/ds2 (dense)"""
     return (
-        np.broadcast_to((A + beta[:, None, None] * np.eye(A.shape[0], dtype=A.dtype))[:, None, :, :], (beta.shape[0], s.shape[1], s.shape[2], s.shape[2],)),  # s
+        np.broadcast_to((A + beta[:, None, None] * np.eye(A.shape[0], dtype=A.dtype))[:, None, :, :], (beta.shape[0], x.shape[0], A.shape[0], A.shape[0],)),  # s
     )
 
 
@@ -79,7 +79,7 @@ def hvp(beta, A, v_s):
 
 def mixed(s, x, weight, v_s):
     """sum of weight * batch mean of d/dtheta (dF/ds . v)"""
-    t0 = 1 / s.shape[1]
+    t0 = 1 / x.shape[0]
     t1 = weight * t0
     t2 = s[:, :, None, :] * v_s[:, :, :, None] + s[:, :, :, None] * v_s[:, :, None, :]
     return (
@@ -104,10 +104,10 @@ def cost_gradient(s, y):
     )
 
 
-def cost_rule(s, x):
+def cost_rule(y, x):
     """batch mean of dC/dtheta"""
     return (
-        np.full((s.shape[2], s.shape[2],), 0, dtype=s.dtype),  # A
-        np.full((s.shape[2],), 0, dtype=s.dtype),  # b
-        np.full((s.shape[2], x.shape[1],), 0, dtype=x.dtype),  # U
+        np.full((y.shape[1], y.shape[1],), 0, dtype=y.dtype),  # A
+        np.full((y.shape[1],), 0, dtype=y.dtype),  # b
+        np.full((y.shape[1], x.shape[1],), 0, dtype=x.dtype),  # U
     )

@@ -60,7 +60,7 @@ def contrast(P1, P2, z2, W2, z1, b2, b1, x, W1, weight):
     t1 = jnp.tanh(b1 + x @ W1.T)
     t2 = z1 - t1
     t3 = 1 - t1 * t1
-    t4 = 1 / z1.shape[1]
+    t4 = 1 / x.shape[0]
     t5 = weight * t4
     t6 = jnp.tensordot(t2, t5, axes=([0], [0]))
     t7 = jnp.sum(0.5 * weight, axis=-1)
@@ -96,10 +96,10 @@ def grad_z2(P2, z2, W2, z1, b2, y, beta):
     )
 
 
-def curvature_z2(P2, beta, z1):
+def curvature_z2(P2, beta, x):
     """d2F/dz22 (dense)"""
     return (
-        jnp.broadcast_to((P2 + beta[:, None, None] * jnp.eye(P2.shape[0], dtype=P2.dtype))[:, None, :, :], (beta.shape[0], z1.shape[1], P2.shape[0], P2.shape[0],)),  # z2
+        jnp.broadcast_to((P2 + beta[:, None, None] * jnp.eye(P2.shape[0], dtype=P2.dtype))[:, None, :, :], (beta.shape[0], x.shape[0], P2.shape[0], P2.shape[0],)),  # z2
     )
 
 
@@ -128,7 +128,7 @@ def mixed(P1, P2, z2, W2, z1, b2, b1, x, W1, weight, v_z1, v_z2):
     t1 = jnp.tanh(b1 + x @ W1.T)
     t2 = z1 - t1
     t3 = 1 - t1 * t1
-    t4 = 1 / z1.shape[1]
+    t4 = 1 / x.shape[0]
     t5 = weight * t4
     t6 = weight * (0.5 * t4)
     t7 = v_z2 @ P2.T - v_z1 @ jnp.tensordot(P2, W2, axes=([1], [0])).T
@@ -164,21 +164,80 @@ def cost(z2, y):
     )
 
 
-def cost_gradient(z2, y, z1):
+def cost_gradient(z2, y, W1):
     """dC/ds"""
     return (
-        jnp.full((z2.shape[0], z2.shape[1], z1.shape[2],), 0, dtype=z1.dtype),  # z1
+        jnp.full((z2.shape[0], y.shape[0], W1.shape[0],), 0, dtype=W1.dtype),  # z1
         z2 - y,  # z2
     )
 
 
-def cost_rule(z1, x, z2):
+def cost_rule(W1, y):
     """batch mean of dC/dtheta"""
     return (
-        jnp.full((z1.shape[2], x.shape[1],), 0, dtype=x.dtype),  # W1
-        jnp.full((z2.shape[2], z1.shape[2],), 0, dtype=z1.dtype),  # W2
-        jnp.full((z1.shape[2],), 0, dtype=z1.dtype),  # b1
-        jnp.full((z2.shape[2],), 0, dtype=z2.dtype),  # b2
-        jnp.full((z1.shape[2], z1.shape[2],), 0, dtype=z1.dtype),  # P1
-        jnp.full((z2.shape[2], z2.shape[2],), 0, dtype=z2.dtype),  # P2
+        jnp.full((W1.shape[0], W1.shape[1],), 0, dtype=W1.dtype),  # W1
+        jnp.full((y.shape[1], W1.shape[0],), 0, dtype=W1.dtype),  # W2
+        jnp.full((W1.shape[0],), 0, dtype=W1.dtype),  # b1
+        jnp.full((y.shape[1],), 0, dtype=y.dtype),  # b2
+        jnp.full((W1.shape[0], W1.shape[0],), 0, dtype=W1.dtype),  # P1
+        jnp.full((y.shape[1], y.shape[1],), 0, dtype=y.dtype),  # P2
+    )
+
+
+def errors(W2, z1, b2, c1, y):
+    """z - mu(z) of every free layer, y - mu(z) of the observed one"""
+    return (
+        z1 - c1,  # z1
+        y - (z1 @ W2.T + b2),  # z2
+    )
+
+
+def misfit(W2, b2, c1, y, e_z1):
+    """y - mu of the observed layer, from the errors"""
+    return (
+        y - (b2 + (c1 + e_z1) @ W2.T),  # r
+    )
+
+
+def unfold(W2, b2, c1, e_z1, e_z2):
+    """the states, from the errors"""
+    t0 = c1 + e_z1
+    return (
+        t0,  # z1
+        b2 + t0 @ W2.T + e_z2,  # z2
+    )
+
+
+def adjoint_z1(W2, a_z2):
+    """rows of adjoints of z1, from those of the layers that read it"""
+    return (
+        a_z2 @ W2,  # z1
+    )
+
+
+def weigh_z1(P1, a_z1):
+    """rows times the precision of z1"""
+    return (
+        a_z1 @ P1.T,  # z1
+    )
+
+
+def covariance_z1(P1):
+    """the covariance of z1"""
+    return (
+        jnp.linalg.inv(P1),  # z1
+    )
+
+
+def weigh_z2(P2, a_z2):
+    """rows times the precision of z2"""
+    return (
+        a_z2 @ P2.T,  # z2
+    )
+
+
+def covariance_z2(P2):
+    """the covariance of z2"""
+    return (
+        jnp.linalg.inv(P2),  # z2
     )

@@ -51,7 +51,7 @@ def contrast(b1, x, W1, z1, z2, W2, b2, weight):
     t1 = z1 - t0
     t2 = z2 - (z1 @ W2.T + b2)
     t3 = 1 - t0 * t0
-    t4 = weight * (1 / z1.shape[1])
+    t4 = weight * (1 / x.shape[0])
     return (
         -((t3 * np.tensordot(t1, t4, axes=([0], [0]))).T @ x),  # W1
         -np.tensordot((t2 * t4[:, None, None]), z1, axes=([0, 1], [0, 1])),  # W2
@@ -81,18 +81,18 @@ def grad_z2(z1, z2, W2, b2, y, beta):
     )
 
 
-def curvature_z2(beta, z1, z2):
+def curvature_z2(beta, x, y):
     """d2F/dz22 (diagonal)"""
     return (
-        np.broadcast_to((1 + beta)[:, None, None], (beta.shape[0], z1.shape[1], z2.shape[2],)),  # z2
+        np.broadcast_to((1 + beta)[:, None, None], (beta.shape[0], x.shape[0], y.shape[1],)),  # z2
     )
 
 
-def hessian(beta, c1, z1, c3):
+def hessian(beta, c1, x, W1, c3):
     """upper nonzero blocks of d2F/ds2; diagonal parts as vectors"""
     return (
         c1,  # z1|z1
-        np.full((beta.shape[0], z1.shape[1], z1.shape[2],), 1, dtype=z1.dtype),  # z1|+
+        np.full((beta.shape[0], x.shape[0], W1.shape[0],), 1, dtype=W1.dtype),  # z1|+
         c3,  # z1|z2
         (1 + beta)[:, None, None],  # z2|z2
     )
@@ -111,7 +111,7 @@ def mixed(b1, x, W1, z1, z2, W2, b2, weight, v_z1, v_z2):
     """sum of weight * batch mean of d/dtheta (dF/ds . v)"""
     t0 = np.tanh(b1 + x @ W1.T)
     t1 = 1 - t0 * t0
-    t2 = weight * (1 / z1.shape[1])
+    t2 = weight * (1 / x.shape[0])
     t3 = v_z2 - v_z1 @ W2.T
     t4 = np.tensordot(((z2 - (z1 @ W2.T + b2)) * t2[:, None, None]), v_z1, axes=([0, 1], [0, 1]))
     return (
@@ -139,19 +139,50 @@ def cost(z2, y):
     )
 
 
-def cost_gradient(z2, y, z1):
+def cost_gradient(z2, y, W1):
     """dC/ds"""
     return (
-        np.full((z2.shape[0], z2.shape[1], z1.shape[2],), 0, dtype=z1.dtype),  # z1
+        np.full((z2.shape[0], y.shape[0], W1.shape[0],), 0, dtype=W1.dtype),  # z1
         z2 - y,  # z2
     )
 
 
-def cost_rule(z1, x, z2):
+def cost_rule(W1, y):
     """batch mean of dC/dtheta"""
     return (
-        np.full((z1.shape[2], x.shape[1],), 0, dtype=x.dtype),  # W1
-        np.full((z2.shape[2], z1.shape[2],), 0, dtype=z1.dtype),  # W2
-        np.full((z1.shape[2],), 0, dtype=z1.dtype),  # b1
-        np.full((z2.shape[2],), 0, dtype=z2.dtype),  # b2
+        np.full((W1.shape[0], W1.shape[1],), 0, dtype=W1.dtype),  # W1
+        np.full((y.shape[1], W1.shape[0],), 0, dtype=W1.dtype),  # W2
+        np.full((W1.shape[0],), 0, dtype=W1.dtype),  # b1
+        np.full((y.shape[1],), 0, dtype=y.dtype),  # b2
+    )
+
+
+def errors(c0, z1, W2, b2, y):
+    """z - mu(z) of every free layer, y - mu(z) of the observed one"""
+    return (
+        z1 - c0,  # z1
+        y - (z1 @ W2.T + b2),  # z2
+    )
+
+
+def misfit(c0, W2, b2, y, e_z1):
+    """y - mu of the observed layer, from the errors"""
+    return (
+        y - (b2 + (c0 + e_z1) @ W2.T),  # r
+    )
+
+
+def unfold(c0, W2, b2, e_z1, e_z2):
+    """the states, from the errors"""
+    t0 = c0 + e_z1
+    return (
+        t0,  # z1
+        b2 + t0 @ W2.T + e_z2,  # z2
+    )
+
+
+def adjoint_z1(W2, a_z2):
+    """rows of adjoints of z1, from those of the layers that read it"""
+    return (
+        a_z2 @ W2,  # z1
     )

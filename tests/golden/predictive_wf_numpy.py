@@ -50,7 +50,7 @@ def contrast(z2, b1, x, W1, z1, b2, W2, weight):
     t0 = z1 - (b1 + x @ W1.T)
     tanh_z1 = np.tanh(z1)
     t1 = z2 - (b2 + tanh_z1 @ W2.T)
-    t2 = weight * (1 / z1.shape[1])
+    t2 = weight * (1 / x.shape[0])
     return (
         -(np.tensordot(t0, t2, axes=([0], [0])).T @ x),  # W1
         -np.tensordot((t1 * t2[:, None, None]), tanh_z1, axes=([0, 1], [0, 1])),  # W2
@@ -72,7 +72,7 @@ def curvature_z1(z2, z1, b2, W2, c2, c3):
     tanh_z1 = np.tanh(z1)
     t0 = tanh_z1 * tanh_z1
     t1 = 1 - t0
-    t2 = np.eye(z1.shape[2], dtype=z1.dtype) * (((z2 - (b2 + tanh_z1 @ W2.T)) @ W2) * (-(tanh_z1 * (2 - 2 * t0))))[:, :, :, None]
+    t2 = np.eye(W2.shape[1], dtype=W2.dtype) * (((z2 - (b2 + tanh_z1 @ W2.T)) @ W2) * (-(tanh_z1 * (2 - 2 * t0))))[:, :, :, None]
     return (
         c2 + c3 * (t1[:, :, :, None] * t1[:, :, None, :]) - t2,  # z1
     )
@@ -103,13 +103,13 @@ def hessian(beta, z2, c0, z1, b2, W2, c3):
     t1 = 1 - t0
     t2 = softmax(z2)
     t3 = c0 * beta[:, None]
-    t4 = np.eye(z2.shape[2], dtype=z2.dtype) * t3[:, :, None, None] - (t2 * t3[:, :, None])[:, :, :, None]
+    t4 = np.eye(W2.shape[0], dtype=W2.dtype) * t3[:, :, None, None] - (t2 * t3[:, :, None])[:, :, :, None]
     return (
         c3 * (t1[:, :, :, None] * t1[:, :, None, :]),  # z1|z1
         1 - ((z2 - (b2 + tanh_z1 @ W2.T)) @ W2) * (-(tanh_z1 * (2 - 2 * t0))),  # z1|+
         -(t1[:, :, :, None] * W2.T),  # z1|z2
         t4 * t2[:, :, None, :],  # z2|z2
-        np.full((z1.shape[0], z1.shape[1], z2.shape[2],), 1, dtype=z2.dtype),  # z2|+
+        np.full((z1.shape[0], z1.shape[1], W2.shape[0],), 1, dtype=W2.dtype),  # z2|+
     )
 
 
@@ -131,7 +131,7 @@ def hvp(beta, z2, c0, z1, b2, W2, v_z1, v_z2):
 def mixed(z2, x, z1, b2, W2, weight, v_z1, v_z2):
     """sum of weight * batch mean of d/dtheta (dF/ds . v)"""
     tanh_z1 = np.tanh(z1)
-    t0 = weight * (1 / z1.shape[1])
+    t0 = weight * (1 / x.shape[0])
     t1 = (1 - tanh_z1 * tanh_z1) * v_z1
     t2 = v_z2 - t1 @ W2.T
     t3 = np.tensordot(((z2 - (b2 + tanh_z1 @ W2.T)) * t0[:, None, None]), t1, axes=([0, 1], [0, 1]))
@@ -159,19 +159,19 @@ def cost(y, z2):
     )
 
 
-def cost_gradient(y, z2, z1):
+def cost_gradient(y, z2, W1):
     """dC/ds"""
     return (
-        np.full((z2.shape[0], z2.shape[1], z1.shape[2],), 0, dtype=z1.dtype),  # z1
+        np.full((z2.shape[0], y.shape[0], W1.shape[0],), 0, dtype=W1.dtype),  # z1
         softmax(z2) * np.sum(y, axis=-1)[:, None] - y,  # z2
     )
 
 
-def cost_rule(z1, x, z2):
+def cost_rule(W1, y):
     """batch mean of dC/dtheta"""
     return (
-        np.full((z1.shape[2], x.shape[1],), 0, dtype=x.dtype),  # W1
-        np.full((z2.shape[2], z1.shape[2],), 0, dtype=z1.dtype),  # W2
-        np.full((z1.shape[2],), 0, dtype=z1.dtype),  # b1
-        np.full((z2.shape[2],), 0, dtype=z2.dtype),  # b2
+        np.full((W1.shape[0], W1.shape[1],), 0, dtype=W1.dtype),  # W1
+        np.full((y.shape[1], W1.shape[0],), 0, dtype=W1.dtype),  # W2
+        np.full((W1.shape[0],), 0, dtype=W1.dtype),  # b1
+        np.full((y.shape[1],), 0, dtype=y.dtype),  # b2
     )

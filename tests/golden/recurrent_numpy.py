@@ -44,7 +44,7 @@ def rule(s, x):
 def contrast(s, x, weight):
     """sum over phases of weight * batch mean of dF/dtheta"""
     tanh_s = np.tanh(s)
-    t0 = 1 / s.shape[1]
+    t0 = 1 / x.shape[0]
     t1 = np.tensordot((weight * (0.5 * t0)), np.einsum("abc,abd->acd", tanh_s, tanh_s), axes=([0], [0]))
     t2 = weight * t0
     return (
@@ -67,8 +67,8 @@ def curvature_s(s, beta, W, c2, c3):
     tanh_s = np.tanh(s)
     t0 = tanh_s * tanh_s
     t1 = 1 - t0
-    t2 = np.eye(s.shape[2], dtype=s.dtype) * ((tanh_s @ W.T + c2) * (-(tanh_s * (2 - 2 * t0))))[:, :, :, None]
-    t3 = c3 + (beta[:, None, None] * np.eye(s.shape[2], dtype=s.dtype))[:, None, :, :]
+    t2 = np.eye(W.shape[0], dtype=W.dtype) * ((tanh_s @ W.T + c2) * (-(tanh_s * (2 - 2 * t0))))[:, :, :, None]
+    t3 = c3 + (beta[:, None, None] * np.eye(W.shape[0], dtype=W.dtype))[:, None, :, :]
     return (
         t3 - t2 - (W * t1[:, :, :, None]) * t1[:, :, None, :],  # s
     )
@@ -100,7 +100,7 @@ def mixed(s, x, weight, v_s):
     """sum of weight * batch mean of d/dtheta (dF/ds . v)"""
     tanh_s = np.tanh(s)
     t0 = 1 - tanh_s * tanh_s
-    t1 = 1 / s.shape[1]
+    t1 = 1 / x.shape[0]
     t2 = weight * t1
     t3 = t0 * v_s
     t4 = tanh_s[:, :, :, None] * t3[:, :, None, :] + tanh_s[:, :, None, :] * t3[:, :, :, None]
@@ -126,10 +126,10 @@ def cost_gradient(s, y):
     )
 
 
-def cost_rule(s, x):
+def cost_rule(y, x):
     """batch mean of dC/dtheta"""
     return (
-        np.full((s.shape[2], s.shape[2],), 0, dtype=s.dtype),  # W
-        np.full((s.shape[2],), 0, dtype=s.dtype),  # b
-        np.full((s.shape[2], x.shape[1],), 0, dtype=x.dtype),  # U
+        np.full((y.shape[1], y.shape[1],), 0, dtype=y.dtype),  # W
+        np.full((y.shape[1],), 0, dtype=y.dtype),  # b
+        np.full((y.shape[1], x.shape[1],), 0, dtype=x.dtype),  # U
     )

@@ -1,17 +1,25 @@
 """Oracle: the orders of theory B3, measured; and estimators broken on purpose."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import unified as un
 from tests.learning.nets import data_of, params_of
 from unified.base.errors import InputError
+from unified.learning.nudging import slope_weights
 
 FAMILIES = {
     "one-sided": (un.OneSided, (0.01, 0.02, 0.04)),
     "centered": (un.Centered, (0.03, 0.06, 0.12)),
     "holomorphic": (lambda r: un.Holomorphic(r, points=4), (0.1, 0.15, 0.225)),
+    "richardson": (un.Richardson, (0.05, 0.1, 0.2)),
+    "richardson, one-sided": (lambda b: un.Richardson(b, 2), (0.01, 0.02, 0.04)),
+    "three nodes": (lambda b: un.Nodes(b, (1, -1, 2)), (0.01, 0.02, 0.04)),
 }
+ORDERS = {"one-sided": 1, "centered": 2, "holomorphic": 4, "richardson": 4,
+          "richardson, one-sided": 2, "three nodes": 3}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -22,8 +30,40 @@ def test_the_bias_has_the_declared_order(program, estimate, name):
     reference = estimate("hopfield", un.Implicit()).grad
     order = un.measure_order(family, betas, reference, p, params_of(p), *data_of(p))
     assert order.slope == pytest.approx(order.declared, abs=0.1)
-    assert order.declared == {"one-sided": 1, "centered": 2, "holomorphic": 4}[name]
+    assert order.declared == ORDERS[name]
+    order.require()
     assert np.all(np.diff(order.errors) > 0)
+
+
+def test_richardson_is_its_two_contrasts(program, estimate):
+    """Weights off by a factor would still have some order, of another gradient."""
+    near, far, both = (estimate("hopfield", e).grad for e in (
+        un.Centered(0.05), un.Centered(0.1), un.Richardson(0.1)))  # fmt: skip
+    for k, v in both.items():
+        np.testing.assert_allclose(v, (4 * near[k] - far[k]) / 3, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("nodes", [(1,), (1, -1), (1, -0.5, 0.3), (1, -1, 0.3, -0.3), (3, 1, 2)])
+def test_weights_read_off_a_slope_exactly(nodes):
+    """Oracle: the Vandermonde system itself, on polynomials of every degree up to the order."""
+    first, weights = slope_weights(tuple(map(float, nodes)))
+    points, shares = np.array([0.0, *nodes]), np.array([first, *weights])
+    for degree in range(len(nodes) + 1):
+        assert shares @ points**degree == pytest.approx(float(degree == 1), abs=1e-12)
+    mirrored = set(nodes) == {-c for c in nodes}
+    assert (first == 0.0) == mirrored  # then the free phase costs nothing but its start
+
+
+def test_an_order_declared_but_not_measured_is_refused(program, estimate):
+    """A declared order nobody measured is how a wrong rule gets into a table."""
+    p = program("hopfield")
+    reference = estimate("hopfield", un.Implicit()).grad
+    here = (p, params_of(p), *data_of(p))
+    order = un.measure_order(un.OneSided, (0.01, 0.02, 0.04), reference, *here)
+    with pytest.raises(InputError, match=r"order: expected a slope of 2 .*, got 0.97"):
+        replace(order, declared=2).require()
+    with pytest.raises(InputError, match="order: expected a declared order"):
+        replace(order, declared=None).require()
 
 
 def test_nudged_predictive_coding_is_first_order(program, estimate):

@@ -6,23 +6,69 @@ import pytest
 import unified as un
 from tests.learning.nets import data_of, params_of
 from unified.base.errors import ConvergenceError
+from unified.learning import AbstractEstimator
 
 CUT = un.FixedPoint(max_steps=1)
-# estimator -> net, order, phases visited, the same cut off after one step
+# estimator -> net, order, phases visited, the same cut off after one step (None: nothing to cut)
 ESTIMATORS = {
     "one-sided": (un.OneSided(0.01), "hopfield", 1, 2, un.OneSided(0.01, method=CUT)),
     "centered": (un.Centered(0.01), "hopfield", 2, 3, un.Centered(0.01, method=CUT)),
+    "richardson": (un.Richardson(0.1), "hopfield", 4, 5, un.Richardson(0.1, method=CUT)),
+    "richardson, one-sided": (un.Richardson(0.1, 2), "hopfield", 2, 3, None),
+    "nodes": (un.Nodes(0.05, (1, -1, 2)), "gaussian", 3, 4, None),
+    "coupled": (un.Coupled(0.1), "hopfield", 1, 2, un.Coupled(0.1, method=CUT)),
     "holomorphic": (un.Holomorphic(0.1, 4), "hopfield", 4, 5, un.Holomorphic(0.1, 4, method=CUT)),
     "contrastive": (un.Contrastive(), "hopfield", None, 2, un.Contrastive(method=CUT)),
     "coding, nudged": (
         un.PredictiveCoding(0.01), "linear coding", 1, 1, un.PredictiveCoding(0.01, method=CUT),
     ),
     "coding, clamped": (un.PredictiveCoding(), "coding", None, 1, None),
+    "coding, truncated": (un.PredictiveCoding(steps=5), "coding", None, 1, None),
+    "coding, incremental": (un.IncrementalPC(5), "coding", None, 1, None),
+    "fixed prediction": (un.FixedPrediction(), "coding", None, 2, None),
+    "zero divergence": (un.ZeroDivergence(), "coding", None, 2, None),
+    "recurrent": (
+        un.RecurrentBackprop(), "hopfield", None, 2, un.RecurrentBackprop(method=CUT),
+    ),
+    "vector field": (un.VectorField(), "hopfield", 2, 3, un.VectorField(method=CUT)),
+    "augmented": (un.Augmented(), "hopfield", 2, 3, un.Augmented(method=CUT)),
+    "dyadic": (un.Dyadic(), "hopfield", None, 2, un.Dyadic(method=CUT)),
     "implicit": (un.Implicit(), "hopfield", None, 1, un.Implicit(method=CUT)),
     "unrolled": (un.Unrolled(20), "hopfield", None, 2, un.Unrolled(20, method=CUT)),
     "unrolled, begin": (un.Unrolled(20, start="begin"), "hopfield", None, 1, None),
+    "fluctuations": (
+        un.FluctuationDissipation(0.01, key=0), "hopfield", None, 1,
+        un.FluctuationDissipation(0.01, method=CUT, key=0),
+    ),
+    "thermal nudge": (
+        un.ThermalNudge(0.1, 0.01, key=0), "hopfield", 2, 3,
+        un.ThermalNudge(0.1, 0.01, method=CUT, key=0),
+    ),
     "differences": (un.FiniteDifference(), "gaussian", None, 1, None),
 }  # fmt: skip
+# Stopped after the steps asked for, and so not at rest.
+TRUNCATED = {"coding, truncated", "coding, incremental", "zero divergence", "unrolled, begin"}
+
+
+def public_estimators():
+    """Every estimator class that `un` shows."""
+    found = [getattr(un, n) for n in un.__all__ if n[0].isupper()]
+    return {c for c in found if isinstance(c, type) and issubclass(c, AbstractEstimator)}
+
+
+def leaves(base):
+    """Every final estimator class of the library."""
+    below = [c for s in base.__subclasses__() for c in leaves(s)]
+    return below or [base]
+
+
+def test_every_estimator_is_under_this_protocol():
+    """An estimator nobody put into the table would be held to nothing."""
+    tested = {type(case[0]) for case in ESTIMATORS.values()}
+    public = public_estimators()
+    assert {c.__name__ for c in public - tested} == set()
+    ours = {c for c in leaves(AbstractEstimator) if c.__module__.startswith("unified.")}
+    assert {c.__name__ for c in ours - public} == set()
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
@@ -37,13 +83,17 @@ def test_an_estimate_has_the_declared_shape(program, estimate, name):
     assert isinstance(found.loss, float) and isinstance(found.objective, float)
     assert estimator.order == order and len(found.equilibria) == phases
     assert isinstance(estimator.phases, tuple) and isinstance(estimator.exact_for, str)
-    assert found.status.shape == (4,) and set(found.status) == {"converged"}
+    assert estimator.conditions and all(isinstance(c, str) for c in estimator.conditions)
+    status = "truncated" if name in TRUNCATED else "converged"
+    assert found.status.shape == (4,) and set(found.status) == {status}
     for rest in found.equilibria:
         assert rest.residual.shape == rest.status.shape == (4,)
-    assert type(estimator).__name__ in repr(found) and "4/4 samples" in repr(found)
+    text = repr(found)
+    assert type(estimator).__name__ in text and f"4/4 samples {status}" in text
+    assert all(c in text for c in estimator.conditions) and "bound" in text
 
 
-@pytest.mark.parametrize("name", [n for n, c in ESTIMATORS.items() if "unrolled" not in n])
+@pytest.mark.parametrize("name", [n for n in ESTIMATORS if "unrolled" not in n])
 def test_the_loss_is_the_batch_mean_cost_of_the_free_phase(program, estimate, name):
     """Learning curves of different rules could otherwise not be drawn in one figure."""
     estimator, net, *_ = ESTIMATORS[name]
@@ -86,7 +136,7 @@ def test_an_unconverged_phase_is_never_used_silently(program, name):
     params, (x, y) = params_of(p), data_of(p)
     found = cut(p, params, x, y, throw=False)
     assert set(found.status) <= {"max_steps", "nudge_too_negative"}
-    assert len(found.equilibria) == phases and "0/4 samples" in repr(found)
+    assert len(found.equilibria) == phases and "samples converged" not in repr(found)
     with pytest.raises(ConvergenceError, match=r"samples 0, 1, 2, 3; sample 0: max") as caught:
         cut(p, params, x, y)
     assert len(caught.value.status) == 4
@@ -123,3 +173,4 @@ def test_an_estimator_reads_in_one_line():
     assert str(un.Centered(0.25)) == "Centered(beta=0.25)"
     assert str(un.Holomorphic(points=4)) == "Holomorphic(points=4)"
     assert str(un.PredictiveCoding()) == "PredictiveCoding()"
+    assert str(un.Nodes(0.1, (1, -1))) == "Nodes(beta=0.1, nodes=(1.0, -1.0))"

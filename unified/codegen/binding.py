@@ -11,6 +11,7 @@ import numpy as np
 from unified.base.errors import InputError, bad_input
 from unified.energies.energy import Energy
 from unified.symbolic.axis import Axis
+from unified.symbolic.convolution import fitted, windows_of
 from unified.symbolic.nodes import Var
 
 Sizes = dict[Axis, tuple[int, str]]
@@ -95,6 +96,28 @@ def bind(members: Sequence[Var], values: Mapping[str, Any], what: str, sizes: Si
     return found
 
 
+def check_positive(model: Energy, params: Mapping[str, Any]) -> None:
+    """Raise InputError if a precision, or what else must be, is not positive (definite)."""
+    for v in sorted(model.positive, key=lambda v: v.name):
+        value = params[v.name]
+        if traced(value):
+            continue
+        if v.ndim < 2:
+            least = float(np.min(value))
+            if not least > 0:
+                raise bad_input(v.name, "positive entries", f"{least:.3g}", "raise them above 0")
+            continue
+        exact = np.asarray(value, dtype=np.float64)
+        try:
+            np.linalg.cholesky((exact + exact.T) / 2)
+        except np.linalg.LinAlgError:
+            least = float(np.linalg.eigvalsh((exact + exact.T) / 2)[0])
+            raise bad_input(
+                v.name, "a positive definite matrix", f"one with eigenvalue {least:.3g}",
+                "add a multiple of the identity",
+            ) from None  # fmt: skip
+
+
 def data_arrays(
     model: Energy, target: Var | None, x: Any, y: Any, sizes: Sizes, dtype: Any
 ) -> tuple[dict[str, Any], int | None]:
@@ -154,6 +177,7 @@ def _lift(value: Any) -> Any:
 
 def check_sizes(model: Energy, sizes: Sizes) -> None:
     """Raise InputError if arrays have other sizes than the energy was declared with."""
+    fitted(windows_of(model.expr), {axis: n for axis, (n, _) in sizes.items()})
     for axis, n in model.sizes.items():
         if axis in sizes and sizes[axis][0] != n:
             got, where = sizes[axis]

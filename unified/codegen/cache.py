@@ -34,6 +34,7 @@ def cache_key(kernels: Kernels, backend: str, dtype: str, sizes: Mapping[Axis, i
         *(f"{kind}:{v.name}:{v.digest.hex()}" for kind, vs in
           (("s", e.states), ("p", e.params), ("d", kernels.data)) for v in vs),
         *(f"f:{k}:{v.digest.hex()}" for k, v in e.start.items()),
+        *(f"l:{m.state.name}:{m.prediction.digest.hex()}" for m in e.layers),
         *sorted(f"{a.name}={n}" for a, n in sizes.items()),
     ]  # fmt: skip
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -24,6 +24,9 @@ from unified.symbolic.axis import Axis
 # sum           (x,)        axes (negative)           reduce
 # dot           (x, y)      einsum spec               contraction of two
 # eye           -           Axis
+# window        -           sizes, stride, padding    the 0/1 array (output, kernel, input)
+# im2col        (x,)        axes, size, stride, ...   patches along an axis, kernel axis new
+# col2im          (x,)        axes, sizes, stride, ...  patches summed back: its adjoint
 # diagonal      (x,)        -                         the diagonal of the last two axes
 # inv, logdet, logsumexp, softmax  (x,)               over the last axis or axes
 # broadcast     (x,)        axes                      explicit shape, outputs only
@@ -42,7 +45,7 @@ class Value:
     @property
     def is_view(self) -> bool:
         """True for operations that only re-index, or cost next to nothing."""
-        return self.op in ("input", "const", "dim", "transpose", "expand", "eye")
+        return self.op in ("input", "const", "dim", "transpose", "expand", "eye", "window")
 
 
 class Graph:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from unified.codegen.error_kernels import COVARIANCE, ErrorKernels
 from unified.energies.cost import Cost
 from unified.energies.energy import Energy
 from unified.energies.structure import Structure, diagonal_of, is_diagonal, split_diagonal
@@ -18,7 +19,7 @@ from unified.symbolic.axis import Axis, Index, indices
 from unified.symbolic.build import add, multiply, power, scale
 from unified.symbolic.contract import contract
 from unified.symbolic.diff import directional, gradients
-from unified.symbolic.nodes import Add, Expr, Var, Zero
+from unified.symbolic.nodes import Add, Expr, Var, Window, Zero
 from unified.symbolic.transform import batched, lead_axes
 
 PHASE, BATCH = Axis("_phase"), Axis("_batch")
@@ -56,6 +57,9 @@ class Kernels:
         self.batch: dict[Var, Var] = {v: _lead(v, axs) for v, axs in both.items()}
         self.batch |= {v: _lead(v, (BATCH,)) for v in self.data}
         self.batch[self.beta] = _lead(self.beta, (PHASE,))
+        self.errors = ErrorKernels.of(energy, cost, lambda name: _fresh(name, taken))
+        if self.errors is not None:
+            self.batch |= {v: _lead(v, LEAD) for v in self.errors.variables}
         self.weight = Var.make("weight", (PHASE,))
 
     @cached_property
@@ -107,6 +111,23 @@ class Kernels:
             kinds[a, b] = kinds[b, a] = kind
         return Structure(tuple(s.name for s in self.energy.states), kinds)
 
+    def varies(self, a: str, b: str) -> tuple[bool, bool]:
+        """Whether an upper Hessian block varies over phases, and over samples."""
+        free = self.blocks[a, b].free
+        state = not free.isdisjoint(self.energy.states)
+        return state or self.beta in free, state or not free.isdisjoint(self.data)
+
+    @cached_property
+    def quadratic(self) -> bool:
+        """True if F is quadratic in the states: no Hessian block contains one."""
+        states = self.energy.states
+        return all(h.free.isdisjoint(states) for h in self.blocks.values())
+
+    @cached_property
+    def uniform(self) -> bool:
+        """True if moreover no block contains data: all samples of a phase share the Hessian."""
+        return self.quadratic and not any(self.varies(*pair)[1] for pair in self.blocks)
+
     def block(self, a: str, b: str) -> Expr:
         """A batched Hessian block; the diagonal as a vector where it is one by construction."""
         block = self.blocks[a, b]
@@ -151,9 +172,11 @@ class Kernels:
                 Kernel("contrast", "sum over phases of weight * batch mean of dF/dtheta",
                        {n: self._mean(b(r)) for n, r in self._by_param(rules).items()}, loop=False)
             )  # fmt: skip
-        for n in names:
+        for n, ndim in zip(names, [s.ndim for s in e.states], strict=True):
             kernels.append(Kernel(f"grad_{n}", f"dF/d{n}", {n: b(self.gradient[n])}))
             kind = self.structure.kinds[n, n]
+            if kind == "dense" and ndim > 1:
+                continue  # a convolution written out, which no method asks for
             kernels.append(
                 Kernel(f"curvature_{n}", f"d2F/d{n}2 ({kind})", {n: self.block(n, n)})
             )  # fmt: skip
@@ -188,13 +211,16 @@ class Kernels:
             )  # fmt: skip
         if self.cost is not None:
             kernels += self._cost_kernels(self.cost)
+        for name, doc, outputs in self.errors.functions if self.errors else ():
+            loop = not name.startswith(COVARIANCE)
+            kernels.append(Kernel(name, doc, {n: b(x) for n, x in outputs.items()}, loop))
         return kernels
 
     def _screens(self) -> list[Kernel]:
         """How much a unit's curvature is lowered because a neighbouring layer gives way.
 
         Equation: screen_a_b = Σ_j (∂²F/∂a_i∂b_j)² / stiff_j, the diagonal of H_ab D⁻¹ H_ba, for
-        pairs of layers whose own blocks are diagonal.
+        pairs of layers whose own blocks are diagonal (image-like ones: if it is a convolution).
         """
         kinds = self.structure.kinds
         found = []
@@ -204,12 +230,14 @@ class Kernels:
                 if a is b or kinds[a.name, b.name] == "zero" or both != ("diagonal", "diagonal"):
                     continue
                 block = self.blocks.get((a.name, b.name))
-                i, j = Index(a.axes[0]), Index(b.axes[0])
-                at = (i, j)
+                i, j = indices(a.axes), indices(b.axes)
+                at = i + j
                 if block is None:
-                    block, at = self.blocks[b.name, a.name], (j, i)
+                    block, at = self.blocks[b.name, a.name], j + i
                 soft = power(self.stiffness[b], -1)
-                screen = contract(1, [(block, at), (block, at), (soft, (j,))], (i,))
+                screen = contract(1, [(block, at), (block, at), (soft, j)], i)
+                if a.ndim + b.ndim > 2 and _count_windows(screen) > _count_windows(block):
+                    continue  # the square of a block is no convolution again: costly
                 label = f"screen_{a.name}_{b.name}"
                 doc = f"how far {b.name} giving way lowers the curvature of {a.name}"
                 found.append(Kernel(label, doc, {a.name: self._batched(screen)}))
@@ -235,6 +263,13 @@ class Kernels:
 def _lead(v: Var, axs: tuple[Axis, ...]) -> Var:
     """The batched version of a variable; symmetry of its own slots is not tracked."""
     return Var.make(v.name, (*axs, *v.axes))
+
+
+def _count_windows(x: Expr) -> float:
+    """How many windows a product holds; a sum counts as too many."""
+    if isinstance(x, Add):
+        return float("inf")
+    return sum(isinstance(f, Window) for f in x.children)
 
 
 def _fresh(name: str, taken: set[str]) -> str:

@@ -8,8 +8,9 @@ import sympy
 
 from unified.base.errors import bad_input
 from unified.codegen.graph import Graph
+from unified.codegen.windows import Windows
 from unified.symbolic.axis import Axis
-from unified.symbolic.nodes import Add, Delta, Einsum, Expr, Map, Unary, Var, Zero
+from unified.symbolic.nodes import Add, Delta, Einsum, Expr, Map, Unary, Var, Window, Zero
 from unified.symbolic.scalar import X
 
 Operand = tuple[int, tuple[int, ...]]  # a value and the label of each of its axes
@@ -70,6 +71,9 @@ class Lowering:
             return g.const(sympy.Integer(0)), ()
         if isinstance(x, Delta):
             return g.put("eye", (), x.axes[0], x.axes), every
+        if isinstance(x, Window):
+            (value, _), = Windows(self, [(x, every)], every, dict(enumerate(x.axes))).applied([])
+            return value, every
         if isinstance(x, Add | Einsum):
             (value, labels), sign = self.signed(x)
             return (g.negate(value) if sign < 0 else value), labels
@@ -139,7 +143,7 @@ class Lowering:
         return (total, present), first
 
     # --- products -------------------------------------------------------------------------
-    def _size(self, labels: Iterable[int], axes: Mapping[int, Axis]) -> int:
+    def size(self, labels: Iterable[int], axes: Mapping[int, Axis]) -> int:
         size = 1
         for k in labels:
             size *= self.sizes.get(axes[k], DEFAULT_SIZE)
@@ -154,20 +158,26 @@ class Lowering:
             magnitude, sign = -magnitude, -1
         operands: list[Operand] = []
         diagonals: list[tuple[int, int]] = []
+        windows: list[tuple[Window, tuple[int, ...]]] = []
         for f, ls in zip(x.factors, x.labels, strict=True):
             if isinstance(f, Delta):
                 diagonals.append((ls[0], ls[1]))
                 continue
+            if isinstance(f, Window):
+                windows.append((f, ls))
+                continue
             (value, present), flip = self.signed(f)
             sign *= flip
-            operands.append(self._repeats(value, tuple(ls[k] for k in present)))
+            operands.append(self.repeats(value, tuple(ls[k] for k in present)))
         twins = {j for _, j in diagonals}
         keep = tuple(k for k in out if k not in twins)
         if magnitude != 1 and operands:
-            self._scale(operands, magnitude, self._size(keep, axes), axes)
-        elif not operands:
+            self._scale(operands, magnitude, self.size(keep, axes), axes)
+        elif magnitude != 1 or not windows + operands:
             operands.append((self._number(magnitude), ()))
-        product = self._contract(operands, keep, axes)
+        if windows:
+            operands = Windows(self, windows, keep, axes).applied(operands)
+        product = self.contract(operands, keep, axes)
         for i, j in diagonals:
             product = self._diagonal(product, i, j, axes)
         return product, sign
@@ -194,7 +204,7 @@ class Lowering:
         self, operands: list[Operand], number: sympy.Expr, result: int, axes: Mapping[int, Axis]
     ) -> None:
         """Multiply a coefficient into the smallest array, or leave it for a smaller result."""
-        sizes = [self._size(ls, axes) for _, ls in operands]
+        sizes = [self.size(ls, axes) for _, ls in operands]
         k = min(range(len(operands)), key=sizes.__getitem__)
         if result < sizes[k]:
             operands.append((self._number(number), ()))
@@ -202,7 +212,7 @@ class Lowering:
             value, ls = operands[k]
             operands[k] = (self.graph.binary("mul", self._number(number), value), ls)
 
-    def _repeats(self, value: int, labels: tuple[int, ...]) -> Operand:
+    def repeats(self, value: int, labels: tuple[int, ...]) -> Operand:
         """A factor with a repeated label is read on its diagonal."""
         g = self.graph
         while len(set(labels)) < len(labels):
@@ -214,7 +224,7 @@ class Lowering:
             labels = (*(labels[k] for k in rest), labels[first])
         return value, labels
 
-    def _contract(
+    def contract(
         self, operands: list[Operand], out: tuple[int, ...], axes: Mapping[int, Axis]
     ) -> Operand:
         """Contract all operands in the planned order, then put the axes in output order."""
@@ -223,7 +233,7 @@ class Lowering:
             i, j = self._plan(operands, out, axes)
             b, a = operands.pop(j), operands.pop(i)
             rest = {k for o in operands for k in o[1]}
-            operands.append(self._pair(a, b, rest | set(out), () if operands else out))
+            operands.append(self.pair(a, b, rest | set(out), () if operands else out))
         value, labels = operands[0]
         value, labels = g.total(value, labels, out)
         order = tuple(k for k in out if k in labels)
@@ -251,7 +261,7 @@ class Lowering:
                 union = shapes[i][0] | shapes[j][0]
                 kept = union & out.union(*(s[0] for s in rest))
                 varies = shapes[i][1] or shapes[j][1]
-                cost = self._size(union, axes) + 2.0 * self._size(kept, axes)
+                cost = self.size(union, axes) + 2.0 * self.size(kept, axes)
                 if not varies:
                     cost *= INVARIANT
                 if cost < best[0] and depth > 1:
@@ -260,7 +270,7 @@ class Lowering:
                     best = (cost, (i, j))
         return best
 
-    def _pair(self, a: Operand, b: Operand, kept: set[int], out: tuple[int, ...]) -> Operand:
+    def pair(self, a: Operand, b: Operand, kept: set[int], out: tuple[int, ...]) -> Operand:
         """The contraction of two operands, keeping the labels in `kept`."""
         g = self.graph
         (x, lx), (y, ly) = a, b

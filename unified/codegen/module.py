@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from unified.base.errors import bad_input
+from unified.codegen.error_kernels import COVARIANCE, ROWS
 from unified.codegen.graph import Graph
 from unified.codegen.kernels import BATCH, PHASE, Kernel, Kernels
 from unified.codegen.lower import Lowering
@@ -93,7 +94,8 @@ def generate(kernels: Kernels, backend: str, sizes: Mapping[Axis, int]) -> Modul
                 "energy", f"names other than {', '.join(kind.namespace())}", repr(name),
                 "rename the variable; the generated code uses that name",
             )  # fmt: skip
-    lowering = Lowering(kernels.varying, {PHASE: 2, BATCH: 64, **sizes})
+    # Few rows: what varies by sample goes into them, so that weights meet them in one product.
+    lowering = Lowering(kernels.varying, {PHASE: 2, BATCH: 64, ROWS: 1, **sizes})
     graph = lowering.graph
     printer = kind(graph, kernels.inputs)
     specs = [(k, _outputs(lowering, k)) for k in kernels.all()]
@@ -117,7 +119,7 @@ def generate(kernels: Kernels, backend: str, sizes: Mapping[Axis, int]) -> Modul
 def _outputs(lowering: Lowering, kernel: Kernel) -> dict[str, int]:
     """The values of a kernel's outputs, aligned to the axes an output must have.
 
-    Hessian blocks and starts may broadcast; all others are spelled out in full.
+    Hessian blocks, starts and covariances may broadcast; all others are spelled out in full.
     """
     found = {}
     g = lowering.graph
@@ -128,7 +130,8 @@ def _outputs(lowering: Lowering, kernel: Kernel) -> dict[str, int]:
         have = [a for a in want[:2] if a in expr.axes[:2]] if lead else []
         labels = [want.index(expr.axes[k]) if k < len(have) else k + lead for k in present]
         value = g.aligned(value, tuple(labels), tuple(range(len(want))))
-        loose = kernel.name in ("hessian", "start") and g[value].axes  # a bare number is no array
+        loose = kernel.name in ("hessian", "start") or kernel.name.startswith(COVARIANCE)
+        loose = loose and bool(g[value].axes)  # a bare number is no array
         if not loose and g[value].axes != want:
             value = g.put("broadcast", (value,), want, want)
         found[name] = value

@@ -138,6 +138,19 @@ class AbstractPrinter:
                 return f"{xp}.sum({arg(0, SUM)}, axis={axes})", ATOM
             case "dot":
                 return self._dot(v.attr, arg(0, ATOM), arg(1, ATOM))
+            case "window":
+                *sizes, stride, padding = v.attr
+                told = ", ".join(self._length(n, needed) for n in sizes)
+                return f"window_array({told}, stride={stride}, padding={padding})", ATOM
+            case "im2col":
+                axis, place, size, stride, padding = v.attr
+                told = f"{axis}, {place}, size={self._length(size, needed)}"
+                return f"im2col({arg(0, SUM)}, {told}, stride={stride}, padding={padding})", ATOM
+            case "col2im":
+                axis, place, size, total, stride, padding = v.attr
+                told = f"{axis}, {place}, size={self._length(size, needed)}"
+                told += f", total={self._length(total, needed)}"
+                return f"col2im({arg(0, SUM)}, {told}, stride={stride}, padding={padding})", ATOM
             case "diagonal":
                 return f"{xp}.diagonal({arg(0, SUM)}, axis1=-2, axis2=-1)", ATOM
             case "inv":
@@ -156,8 +169,15 @@ class AbstractPrinter:
         raise NotImplementedError(v.op)  # pragma: no cover - a new op must be spelled
 
     def _carrier(self, axis: Axis, needed: dict[str, None]) -> tuple[str, int]:
-        """An argument that has this axis; one already needed if possible."""
-        ranked = sorted(self.inputs, key=lambda name: name not in needed)
+        """An argument that has this axis; one already needed if possible, else one that is fixed.
+
+        What is computed once per phase, before any state is known, must not ask a state for a size.
+        """
+
+        def rank(name: str) -> tuple[bool, bool]:
+            return name not in needed, any(a.name == "_phase" for a in self.inputs[name])
+
+        ranked = sorted(self.inputs, key=rank)
         for name in ranked:
             if axis in self.inputs[name]:
                 needed[name] = None
@@ -167,6 +187,9 @@ class AbstractPrinter:
     def _dim(self, axis: Axis, needed: dict[str, None]) -> str:
         name, k = self._carrier(axis, needed)
         return f"{name}.shape[{k}]"
+
+    def _length(self, size: Any, needed: dict[str, None]) -> str:
+        return self._dim(size, needed) if isinstance(size, Axis) else str(size)
 
     def _power(self, x: str, exponent: sympy.Expr) -> tuple[str, int]:
         if exponent == sympy.Rational(1, 2):
@@ -196,6 +219,12 @@ class AbstractPrinter:
             return f"{xp}.sum({x} * {y}, axis={where})", ATOM
         free = [c for c in a if c not in gone] + [c for c in b if c not in gone]
         if len(set(free)) == len(free) and set(free) == set(out) and all(c in b for c in gone):
+            swapped = [c for c in b if c not in gone] + [c for c in a if c not in gone]
+            # Nothing to transpose this way round; or aᵀb, which is quicker with the narrower first.
+            leading = set(a[: len(gone)]) == set(b[: len(gone)]) == set(gone) != set()
+            narrow = leading and len(b) < len(a)
+            if len(out) > 2 and (narrow or (swapped == list(out) != free and not leading)):
+                x, y, a, b, free = y, x, b, a, swapped
             pairs = ([a.index(c) for c in gone], [b.index(c) for c in gone])
             code = f"{xp}.tensordot({x}, {y}, axes={pairs})"
             perm = tuple(free.index(c) for c in out)

@@ -11,13 +11,21 @@ import numpy as np
 
 from unified.base.errors import InputError, bad_input
 from unified.codegen import cache as disk
-from unified.codegen.binding import Sizes, bind, check_sizes, data_arrays, traced
+from unified.codegen.binding import (
+    Sizes,
+    bind,
+    check_positive,
+    check_sizes,
+    data_arrays,
+    traced,
+)  # fmt: skip
 from unified.codegen.compiling import compiled
 from unified.codegen.dense import assemble
 from unified.codegen.kernels import Kernels
 from unified.codegen.module import Module, generate, printer_for
 from unified.energies.cost import Cost, CostFamily
 from unified.energies.energy import Energy
+from unified.energies.field import Field
 from unified.symbolic.nodes import Var
 
 Arrays = dict[str, Any]
@@ -46,7 +54,10 @@ class Program:
     Reference: code from tensor expressions after Laue et al. (2018).
     """
 
-    def __init__(self, kernels: Kernels, module: Module, dtype: str) -> None:
+    def __init__(
+        self, kernels: Kernels, module: Module, dtype: str, field: Field | None = None
+    ) -> None:
+        self.field = field
         self.kernels = kernels
         self.module = module
         self.model: Energy = kernels.energy
@@ -163,7 +174,10 @@ class Program:
 
     def params(self, params: Mapping[str, Any], sizes: Sizes | None = None) -> Arrays:
         """Parameters checked against the energy. Raises: InputError naming the first misfit."""
-        return bind(self.model.params, params, "params", {} if sizes is None else sizes, self.dtype)
+        known: Sizes = {} if sizes is None else sizes
+        found = bind(self.model.params, params, "params", known, self.dtype)
+        check_positive(self.model, found)
+        return found
 
     def run(self, name: str, state: Mapping[str, Any], params: Mapping[str, Any],
             phase: PhaseLike, extra: Mapping[str, Any] | None = None) -> Arrays:  # fmt: skip
@@ -227,9 +241,9 @@ class Program:
         """∂²F/∂s∂s, dense over the stacked states: (N, N) or (batch, N, N). Raises: InputError."""
         self._fits(phase)
         for s in self.model.states:
-            if s.ndim != 1:
-                raise bad_input(f"state {s.name}", "a vector, for a dense Hessian",
-                                f"{s.ndim} axes", "use hvp")  # fmt: skip
+            if s.ndim == 0:
+                raise bad_input(f"state {s.name}", "a vector or larger, for a dense Hessian",
+                                "a number", "use hvp")  # fmt: skip
         with self.precision:
             values, batch = self.values(state, params, phase)
             found = assemble(self, values) if traced(values) else self.dense(values)
@@ -239,6 +253,9 @@ class Program:
     @cached_property
     def clamped(self) -> Program:
         """The program whose output state is held at the target (an input of the same name)."""
+        if self.field is not None:
+            raise bad_input("phase", "a free or nudged phase of a field", "a clamped one",
+                            "use un.Phase.nudged, or field.least_squares()")  # fmt: skip
         name = self.target.name if self.target else "y"
         return emit(self.model.clamp(self.model.output, name), backend=self.backend,
                     dtype=self.dtype.name)  # fmt: skip
@@ -276,7 +293,7 @@ def _bits(key: Any) -> Any:
 
 
 def emit(
-    energy: Energy,
+    energy: Energy | Field,
     cost: Cost | CostFamily | None = None,
     backend: str = "jax",
     *,
@@ -285,11 +302,15 @@ def emit(
 ) -> Program:
     """Generate the program of an energy.
 
-    Equation: all functions of F = E + βC; β and every parameter are arguments of the code.
+    Equation: all functions of F = E + βC; β and every parameter are arguments of the code. For a
+    field E is its Lagrangian, and the program's `field` tells which.
     `dtype` is float64 or float32; `cache` reuses the generated text from disk.
     Raises: InputError for an unknown backend or dtype, or an energy that cannot be evaluated.
     Reference: Laue, Mitterreiter, Giesen (2020), arXiv:2002.08247 is the nearest relative.
     """
+    field = energy if isinstance(energy, Field) else None
+    if isinstance(energy, Field):
+        energy = energy.lagrangian
     if not isinstance(energy, Energy):
         raise bad_input("energy", "an un.Energy", type(energy).__name__, "wrap the expression")
     if str(dtype) not in ("float64", "float32"):
@@ -303,4 +324,4 @@ def emit(
         module = generate(kernels, backend, energy.sizes)
         if cache:
             disk.write(key, module)
-    return Program(kernels, module, str(dtype))
+    return Program(kernels, module, str(dtype), field)

@@ -21,7 +21,7 @@ HELP = "measure the speed bars and print them as ratios"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `unified bench`."""
     parser.add_argument("--json", metavar="FILE", help="also write the figures to FILE")
-    parser.add_argument("--only", metavar="PART", help="import, emit, code, gradient or accuracy")
+    parser.add_argument("--only", metavar="PART", help="one part: import, emit, code, ..., exact")
 
 
 def bar(name: str, claim: str, value: float, limit: float, **more: Any) -> dict[str, Any]:
@@ -33,14 +33,24 @@ def bar(name: str, claim: str, value: float, limit: float, **more: Any) -> dict[
 def run(args: argparse.Namespace) -> int:
     """Measure, print, write; exit status 0 only if every bar holds."""
     pin_threads()
-    from unified.commands import bench_accuracy, bench_code, bench_gradient
+    from unified.commands import (
+        bench_accuracy,
+        bench_code,
+        bench_conv,
+        bench_exact,
+        bench_gradient,
+        bench_inference,
+    )  # fmt: skip
 
     parts = {
         "import": _import_time,
         "emit": bench_code.emit_times,
         "code": bench_code.code_ratios,
+        "conv": bench_conv.conv_ratios,
         "gradient": bench_gradient.gradient_ratios,
         "accuracy": bench_accuracy.accuracies,
+        "exact": bench_exact.exact_inference,
+        "inference": bench_inference.inference_ratios,
     }
     if args.only is not None and args.only not in parts:
         raise bad_input("--only", f"one of {', '.join(parts)}", args.only, "choose one")

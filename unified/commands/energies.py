@@ -17,8 +17,15 @@ HELP = "list the energies of the library, or print all that is derived from one"
 SIZES: dict[str, tuple[int, int | None, list[int]]] = {
     "hopfield": (2, None, [4, 3, 2]),
     "recurrent": (1, 2, [4, 3]),
+    "cohen_grossberg": (2, None, [4, 3, 2]),
+    "dense_memory": (2, 3, [4, 6]),
     "predictive": (2, None, [4, 3, 2]),
+    "deep_linear": (2, None, [4, 3, 2]),
     "linear_gaussian": (2, 2, [3, 2]),
+    "linear_gaussian_chain": (3, 4, [2, 1, 3]),
+    "quadratic_chain": (2, None, [4, 3, 2]),
+    "conv_hopfield": (4, None, [6, 6, 1, 2]),
+    "conv_predictive": (4, None, [6, 6, 1, 2]),
 }
 
 
@@ -26,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
     add("name", nargs="?", help="an energy (default: list them)")
-    add("--sizes", metavar="N,N,...", help="units per layer, from the input up")
+    told = "units per layer, from the input up (conv: height, width, channels, then more channels)"
+    add("--sizes", metavar="N,N,...", help=told)
     add("--latex", action="store_true", help="formulas as LaTeX")
     add("--source", choices=("jax", "numpy"), help="print the generated code instead")
 
@@ -38,13 +46,16 @@ def run(args: argparse.Namespace) -> int:
     makers: dict[str, Callable[..., Energy]] = {name: getattr(energies, name) for name in SIZES}
     if args.name is None:
         for name, make in makers.items():
-            print(f"{name:16} {str(make.__doc__).splitlines()[0]}")
+            print(f"{name:22} {str(make.__doc__).splitlines()[0]}")
         return 0
     if args.name not in makers:
         raise bad_input("energy", "one of " + ", ".join(makers), repr(args.name), "choose one")
-    sizes = _sizes(args.name, args.sizes)
+    sizes = parse_sizes(args.name, args.sizes)
     layered = SIZES[args.name][1] is None
-    energy = makers[args.name](sizes) if layered else makers[args.name](*sizes)
+    if args.name.startswith("conv_"):
+        energy = makers[args.name](sizes[:3], sizes[3:])
+    else:
+        energy = makers[args.name](sizes) if layered else makers[args.name](*sizes)
     if args.source:
         from unified.codegen import emit
         from unified.energies import costs
@@ -60,7 +71,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _sizes(name: str, text: str | None) -> list[int]:
+def parse_sizes(name: str, text: str | None) -> list[int]:
+    """Units per layer as --sizes says them. Raises: InputError if they do not fit the energy."""
     least, most, default = SIZES[name]
     if text is None:
         return default

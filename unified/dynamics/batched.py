@@ -7,7 +7,11 @@ systems are eliminated in vectorised steps, larger ones are handed to LAPACK one
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 SMALL = 16
 
@@ -28,8 +32,26 @@ def solve(matrix: Any, right: Any) -> tuple[Any, Any]:
     n = matrix.shape[-1]
     matrices = jnp.broadcast_to(matrix, (*shape, n, n)).reshape(-1, n, n)
     rights = jnp.broadcast_to(right, (*shape, n)).reshape(-1, n)
-    found, good = _one_by_one(_solve_one, (matrices, rights))
+    found, good = each(_solve_one, (matrices, rights))
     return found.reshape(*shape, n), good.reshape(shape)
+
+
+def solve_pivoted(matrix: Any, right: Any) -> tuple[Any, Any]:
+    """matrix⁻¹ right for matrices that need not be definite, and whether it is finite.
+
+    Equation: LU with row pivoting, one matrix at a time.
+    Shapes: matrix (..., n, n), right (..., n); the answers (..., n) and (...).
+    Reference: Golub & Van Loan (2013), 3.4.
+    """
+    import jax.numpy as jnp
+
+    shape = jnp.broadcast_shapes(matrix.shape[:-1], right.shape)
+    n = shape[-1]
+    matrices = jnp.broadcast_to(matrix, (*shape, n)).reshape(-1, n, n)
+    rights = jnp.broadcast_to(right, shape).reshape(-1, n)
+    found = each(lambda pair: jnp.linalg.solve(*pair), (matrices, rights))
+    found = found.reshape(shape)
+    return found, jnp.all(jnp.isfinite(found), axis=-1)
 
 
 def definite(matrix: Any) -> Any:
@@ -44,14 +66,65 @@ def smallest_eigenvalue(matrix: Any) -> Any:
     import jax.numpy as jnp
 
     n = matrix.shape[-1]
-    found = _one_by_one(lambda a: jnp.linalg.eigvalsh(a)[0], matrix.reshape(-1, n, n))
+    found = each(lambda a: jnp.linalg.eigvalsh(a)[0], matrix.reshape(-1, n, n))
     return found.reshape(matrix.shape[:-2])
 
 
-def _one_by_one(function: Any, arrays: Any) -> Any:
+def each(function: Any, arrays: Any) -> Any:
+    """`function` of every matrix (leading axis) in turn."""
     from jax import lax
 
     return lax.map(function, arrays)
+
+
+def over_stacks(operation: Callable[..., Any], *stacks: Any) -> Any:
+    """An operation on single matrices, over stacks of them (leading axes of size 1 repeat)."""
+    import jax
+    import jax.numpy as jnp
+
+    lead = jnp.broadcast_shapes(*(s.shape[:-2] for s in stacks))
+    count = math.prod(lead)
+    flat = [jnp.broadcast_to(s, (*lead, *s.shape[-2:])).reshape(count, *s.shape[-2:])
+            for s in stacks]  # fmt: skip
+    if count == 1:
+        found = jax.tree.map(lambda x: x[None], operation(*(s[0] for s in flat)))
+    else:
+        found = each(lambda given: operation(*given), tuple(flat))
+    return jax.tree.map(lambda x: x.reshape(*lead, *x.shape[1:]), found)
+
+
+def over_rows(operation: Callable[..., Any], right: Any, matrix: Any, *more: Any) -> Any:
+    """operation(matrix, *more, rows) over leads; where `matrix` has a lead of size 1, all the right
+    sides along it are rows of one call.
+
+    Shapes: matrix (*lead, n, m), right (*more leads, *lead, k, n).
+    """
+    import jax.numpy as jnp
+    from jax import lax
+
+    sizes = (1,) * (right.ndim - matrix.ndim) + matrix.shape[:-2]
+    mapped = [k for k, n in enumerate(sizes) if n > 1]
+    joined = [k for k, n in enumerate(sizes) if n == 1]
+    wanted = [max(n, right.shape[k]) for k, n in enumerate(sizes)]
+    order = (*mapped, *joined)
+    last = len(order)
+    right = jnp.broadcast_to(right, (*wanted, *right.shape[-2:]))
+    moved = jnp.transpose(right, (*order, last, last + 1))
+    count = math.prod(sizes)
+    flat = moved.reshape(count, -1, right.shape[-1])
+    given = [m.reshape(count, *m.shape[matrix.ndim - 2 :]) for m in (matrix, *more)]
+    split = jnp.iscomplexobj(flat) and not jnp.iscomplexobj(matrix)
+    if split:  # a real matrix takes real and imaginary parts as rows below each other
+        flat = jnp.concatenate([flat.real, flat.imag], axis=1)
+    if count == 1:
+        found = operation(*(g[0] for g in given), flat[0])[None]
+    else:
+        found = each(lambda args: operation(*args), (*given, flat))
+    if split:
+        real, imaginary = jnp.split(found, 2, axis=1)
+        found = lax.complex(real, imaginary)
+    found = found.reshape(*moved.shape[:-1], found.shape[-1])
+    return jnp.transpose(found, (*np.argsort(order), last, last + 1))
 
 
 def _solve_one(pair: Any) -> Any:

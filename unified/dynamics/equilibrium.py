@@ -16,30 +16,45 @@ STATUS = {
     "smaller weights or a smaller nudge",
     "non_finite": "the state became NaN or infinite; check params, or use a smaller nudge",
     "not_a_minimum": "the rest point is a saddle; start elsewhere or use Flow, which leaves it",
-    "nudge_too_negative": "the Hessian at this negative nudge is not positive definite; use a "
-    "smaller |beta|",
+    "nudge_too_negative": "the Hessian at this negative nudge is not positive definite (where "
+    "units ascend: the point is not stable); use a smaller |beta|",
     "limit_cycle": "the state goes round a limit cycle; lower the gain of the asymmetric weights "
     "or symmetrise them",
     "no_rest_point": "the state keeps moving without a period (chaos, or a very long transient); "
     "lower the gain of the weights",
-    "unstable": "the rest point is not stable under this metric; change the time constants or the "
-    "metric",
+    "unstable": "the rest point is not stable in this metric or field; change the time constants, "
+    "the metric or the size of the nudge, lower the gain of a field, or use Flow, which leaves it",
+    "truncated": "the state was stopped after the steps asked for, before it came to rest",
+    "unmixed": "the chains do not agree yet (R-hat >= 1.01 or effective sample size < 400); draw "
+    "more, take smaller steps, raise the temperature, or start chains in every well that matters",
 }
+SOUND = ("converged", "truncated")  # truncated only where a number of steps was asked for
 CODES = tuple(STATUS)
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """Evidence that a rest point is a minimum.
+    """Evidence that a rest point is a minimum, or in a metric M, that it is stable.
 
-    Equation: λ_min of ∂²F/∂s∂s at the state; positive iff a strict local minimum.
+    Equation: λ_min of H = ∂²F/∂s∂s at the state; positive iff a strict local minimum. `abscissa`
+    max Re λ(−τ⁻¹MH): stable iff negative, then the slowest rate of approach. Where units ascend,
+    `inertia` counts the positive and the negative eigenvalues of H (stable: those of M).
     Shapes: `lambda_min` (batch,) or a number, NaN where it was not asked for or β is complex;
+    `abscissa`, `stable` likewise, `inertia` (batch, 2) or None without ascending units;
     `method` is dense, lanczos, factorisation (only the sign is known) or none.
     """
 
     lambda_min: Any
     positive: Any
     method: str
+    abscissa: Any = np.nan
+    inertia: Any = None
+    stable: Any = None
+
+    def __str__(self) -> str:
+        if self.inertia is not None or np.all(np.isnan(self.lambda_min)):
+            return f"max Re rate <= {np.max(self.abscissa):.3g}"
+        return f"lambda_min >= {np.min(self.lambda_min):.3g}"
 
 
 @dataclass(frozen=True)
@@ -70,7 +85,7 @@ class Equilibrium:
         told = ", ".join(f"{n} {c}" for n, c in zip(names, counts, strict=True))
         return (
             f"Equilibrium({told}; residual <= {np.max(self.residual):.2g} (tol {self.tol:.2g}), "
-            f"lambda_min >= {np.min(self.certificate.lambda_min):.3g}, "
+            f"{self.certificate}, "
             f"steps <= {np.max(self.steps)}, {self.method})"
         )
 
@@ -81,8 +96,8 @@ class Equilibrium:
 
 
 def failures(status: Any, residual: Any, tol: float, what: str = "relax") -> None:
-    """Raise ConvergenceError if any sample has a status other than converged."""
-    bad = np.flatnonzero(status != "converged")
+    """Raise ConvergenceError if any sample has a status that is not sound."""
+    bad = np.flatnonzero(~np.isin(status, SOUND))
     if bad.size:
         first = bad[0]
         kind = str(status[first])

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from unified.base.errors import bad_input
 from unified.dynamics import batched
+from unified.dynamics.metric import Momentum
 
 if TYPE_CHECKING:
     from unified.dynamics.system import System
 
 State = dict[str, Any]
-LEAST = 0.05  # of the own curvature: below it, a local quadratic model says nothing
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class AbstractMethod:
     A step gets the state, the gradient ∂F/∂s there and the memory, and returns the next state and
     memory; every sample goes its own way, so a result does not depend on the batch around it.
     """
+
+    costly: ClassVar[bool] = False  # a step is worth a branch that leaves it out when all rest
 
     max_steps: int = 100
 
@@ -33,117 +35,53 @@ class AbstractMethod:
         """The memory before the first step."""
         return ()
 
+    def turns(self, system: System) -> int:
+        """After how many steps, each of its own kind (`system.turn`), they begin anew."""
+        return 1
+
+    def measure(self, system: System, state: State, memory: Any) -> tuple[State, Any]:
+        """∂F/∂s at a state, and the memory with what was worked out on the way."""
+        return system.gradient(state), memory
+
     def step(self, system: System, state: State, grad: State, memory: Any) -> tuple[State, Any]:
         """The next state and memory."""
         raise NotImplementedError
+
+    def told(self, memory: Any) -> Any:
+        """What a phase that starts where this one ended need not work out again; else None."""
+        return None
+
+    def definite(self, system: System) -> Any:
+        """Whether H is positive definite, (phase, batch), if this method knows; else None."""
+        return None
+
+    def moving(self, memory: Any) -> Any:
+        """The speed a sample keeps though no force acts on it, (phase, batch)."""
+        return 0.0
 
 
 def _per_unit(value: Any) -> Any:
     return value[..., None]
 
 
-@dataclass(frozen=True)
-class FixedPoint(AbstractMethod):
-    """Asynchronous sweeps: each layer in turn goes to the minimum of its local quadratic model.
+def _size(flat: Any) -> Any:
+    """The 2-norm over all units, (phase, batch)."""
+    import jax.numpy as jnp
 
-    Equation: s_l ← s_l − D_l⁻¹ ∂F/∂s_l for l = 1..L in order (L..1 after a nudge); D_l is the
-    layer's own Hessian block, less, where blocks are diagonal by construction (layered Hopfield),
-    the diagonal of what the layers still to move will give way: elementwise throughout.
-    `anderson` past sweeps are combined to the least residual (0: none).
-    Raises: InputError for max_steps < 1 or anderson < 0.
-    Reference: Gauss–Seidel–Newton sweeps, Ortega & Rheinboldt (1970); Anderson (1965).
-    """
-
-    anderson: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.anderson < 0:
-            raise bad_input("anderson", "0 or more past sweeps", str(self.anderson), "use 0 or 5")
-
-    def begin(self, system: System, state: State) -> Any:
-        if not self.anderson:
-            return ()
-        import jax.numpy as jnp
-
-        flat = system.flat(state)
-        past = jnp.zeros((self.anderson, *flat.shape), flat.dtype)
-        return past, past, jnp.zeros((), jnp.int32)
-
-    def stiffness(self, system: System, state: State) -> State:
-        """The curvature each layer is moved by, last of the sweep first.
-
-        A layer that moves before its neighbours feels them give way: where blocks are diagonal,
-        the diagonal of that Schur complement is taken off; a matrix block stays as it is.
-        """
-        import jax.numpy as jnp
-
-        found: State = {}
-        for name in system.order[::-1]:
-            own = system.layer_curvature(name, state)
-            if system.kinds[name, name] != "diagonal":
-                found[name] = own
-                continue
-            soft = own
-            for later in found:
-                if system.kinds[name, later] != "zero" and system.kinds[later, later] == "diagonal":
-                    soft = soft - system.screen(name, later, state, found[later])
-            # A unit without a local minimum to go to takes a plain gradient step.
-            own = jnp.where(own.real > LEAST, own, 1.0)
-            found[name] = jnp.where(soft.real > LEAST * own.real, soft, own)
-        return found
-
-    def sweep(self, system: System, state: State, grad: State) -> State:
-        """One pass over the layers; the gradient at the start serves the first of them."""
-        import jax.numpy as jnp
-
-        stiff = self.stiffness(system, state)
-        for k, name in enumerate(system.order):
-            g = grad[name] if k == 0 else system.layer_gradient(name, state)
-            if system.kinds[name, name] == "diagonal":
-                move = g / stiff[name]
-            else:
-                move, good = batched.solve(stiff[name], g)
-                move = jnp.where(good[..., None], move, g)  # no minimum there: a gradient step
-            state = {**state, name: state[name] - move}
-        return state
-
-    def step(self, system: System, state: State, grad: State, memory: Any) -> tuple[State, Any]:
-        swept = self.sweep(system, state, grad)
-        if not self.anderson:
-            return swept, memory
-        import jax.numpy as jnp
-
-        old, new = system.flat(state), system.flat(swept)
-        images, changes, count = memory
-        change = new - old
-        slot = count % self.anderson
-        # Differences to the past, weighted to cancel the present change as well as they can.
-        used = (jnp.arange(self.anderson) < count)[:, None, None, None]
-        d_change = jnp.where(used, change - changes, 0.0)
-        d_image = jnp.where(used, new - images, 0.0)
-        gram = jnp.einsum("akbi,ckbi->kbac", d_change.conj(), d_change)
-        right = jnp.einsum("akbi,kbi->kba", d_change.conj(), change)
-        trace = jnp.trace(gram, axis1=-2, axis2=-1).real
-        eps = jnp.finfo(change.real.dtype).eps
-        ridge = (10 * eps * trace + jnp.finfo(change.real.dtype).tiny)[..., None, None]
-        weight, _ = batched.solve(gram + ridge * jnp.eye(self.anderson), right)
-        mixed = new - jnp.einsum("kba,akbi->kbi", weight, d_image)
-        good = jnp.all(jnp.isfinite(mixed), axis=-1, keepdims=True)
-        mixed = jnp.where(good, mixed, new)
-        memory = (images.at[slot].set(new), changes.at[slot].set(change), count + 1)
-        return system.split(mixed), memory
+    return jnp.sqrt(jnp.sum(flat.real**2 + flat.imag**2, axis=-1))
 
 
 @dataclass(frozen=True)
 class Flow(AbstractMethod):
-    """The gradient flow itself, by an adaptive second-order step.
+    """The flow of the metric itself (the gradient flow, unless told), by adaptive steps.
 
-    Equation: ds/dt = −∂F/∂s by Heun's step, time in units of τ; the step is the largest over which
-    the force changes by at most `rtol` of itself, which keeps it inside the stability region and
-    the decay exponential down to rounding. Every sample has its own step.
+    Equation: τ ds/dt = −M ∂F/∂s by Heun's step, or, where units ascend or have inertia and so may
+    turn in circles, by Ralston's of third order, which does not widen them; the step is the largest
+    over which the velocity changes by at most `rtol` of itself, which keeps it inside the stability
+    region and the decay exponential down to rounding. Every sample has its own step. With momentum
+    the velocities flow too and must vanish before a sample has settled.
     Raises: InputError for a non-positive rtol or first step.
-    Reference: Hairer, Nørsett, Wanner (1993), II.4.
+    Reference: Hairer, Nørsett, Wanner (1993), II.4; Ralston (1962), Math. Comput. 16, 431.
     """
 
     max_steps: int = 20000
@@ -160,20 +98,42 @@ class Flow(AbstractMethod):
         import jax.numpy as jnp
 
         flat = system.flat(state)
-        return jnp.full(flat.shape[:2], self.first, flat.real.dtype)
+        step = jnp.full(flat.shape[:2], self.first, flat.real.dtype)
+        return (step, jnp.zeros_like(flat)) if isinstance(system.metric, Momentum) else (step,)
+
+    def moving(self, memory: Any) -> Any:
+        return _size(memory[1]) if len(memory) > 1 else 0.0
 
     def step(self, system: System, state: State, grad: State, memory: Any) -> tuple[State, Any]:
         import jax.numpy as jnp
 
-        h = _per_unit(memory)
-        s, f = system.flat(state), -system.flat(grad)
-        ahead = system.gradient(system.split(s + h * f))
-        f2 = -system.flat(ahead)
-        change = system.norm(system.split(f2 - f)) / (self.rtol * system.norm(grad))
+        metric, inert = system.metric, len(memory) > 1
+
+        def velocity(y: Any, grad: State | None = None) -> Any:
+            """dy/dt of the states, followed by their velocities if they have inertia."""
+            if grad is None:
+                grad = system.gradient(system.split(y[..., : s.shape[-1]]))
+            if not isinstance(metric, Momentum):
+                return system.flat(metric.velocity(system, system.split(y), grad))
+            speed = y[..., s.shape[-1] :]
+            return jnp.concatenate([speed, metric.acceleration(-system.flat(grad), speed)], axis=-1)
+
+        h, s = _per_unit(memory[0]), system.flat(state)
+        y = jnp.concatenate([s, memory[1]], axis=-1) if inert else s
+        f = velocity(y, grad)
+        if system.descends and not inert:
+            ahead, last = 1.0, velocity(y + h * f)
+            mean = 0.5 * (f + last)
+        else:
+            middle = velocity(y + 0.5 * h * f)
+            ahead, last = 0.75, velocity(y + 0.75 * h * middle)
+            mean = (2 * f + 3 * middle + 4 * last) / 9
+        change = _size(last - f) / (ahead * self.rtol * _size(f))
         change = jnp.where(jnp.isfinite(change), change, 1e6)
         factor = jnp.clip(0.9 / jnp.maximum(change, 1e-12), 0.2, 1.5)
-        moved = jnp.where(_per_unit(change <= 1.0), s + 0.5 * h * (f + f2), s)
-        return system.split(moved), memory * factor
+        y = jnp.where(_per_unit(change <= 1.0), y + h * mean, y)
+        left = (memory[0] * factor, y[..., s.shape[-1] :])
+        return system.split(y[..., : s.shape[-1]]), left if inert else left[:1]
 
 
 @dataclass(frozen=True)
@@ -183,7 +143,10 @@ class Newton(AbstractMethod):
     Equation: (∂²F/∂s² + λ) δ = −∂F/∂s with λ ≥ 0 raised until the matrix is positive definite and
     the step lowers F (or the residual), then lowered to 0: quadratic convergence at a minimum.
     `linear`: "dense" factorises the Schur complement on the layers that remain, "cg" uses
-    generated Hessian-vector products, "auto" takes dense up to 256 remaining units.
+    generated Hessian-vector products, "auto" takes dense up to 32 remaining units.
+    Where some units ascend F there is no minimum to go to: (∂²F/∂s² + λτM⁻¹) δ = −∂F/∂s is then
+    an implicit Euler step, 1/λ long, of the metric's flow, taken if the force it leaves is the
+    one its linear model foresaw, to half the force before; always dense, factorised with pivoting.
     Raises: InputError for an unknown `linear`.
     Reference: Levenberg (1944); Nocedal & Wright (2006), chapters 6 and 10.
     """
@@ -208,6 +171,8 @@ class Newton(AbstractMethod):
         from unified.dynamics.linear import solve_newton
 
         shift = memory
+        if not system.descends:
+            return self._follow(system, state, grad, shift)
         move, definite = solve_newton(system, state, grad, shift, self.linear)
         s, d = system.flat(state), system.flat(move)
         trial = system.split(s - d)
@@ -217,7 +182,25 @@ class Newton(AbstractMethod):
             # Close to rest the energy is flat to rounding: there only the residual decides.
             lower = lower | (system.energy(trial) < system.energy(state))
         good = definite & lower & jnp.isfinite(new)
-        moved = jnp.where(_per_unit(good), s - d, s)
-        raised = jnp.maximum(4.0 * shift, 1e-2)
-        lowered = jnp.where(shift < 1e-3, 0.0, shift / 8.0)
-        return system.split(moved), jnp.where(good, lowered, raised)
+        return system.split(jnp.where(_per_unit(good), s - d, s)), _adapted(shift, good)
+
+    def _follow(self, system: System, state: State, grad: State, shift: Any) -> tuple[State, Any]:
+        """An implicit step of an indefinite metric's flow; see Kelley & Keyes (1998)."""
+        import jax.numpy as jnp
+
+        s, g = system.flat(state), system.flat(grad)
+        pull = _per_unit(shift) / system.rates(state)
+        hessian = system.dense(state) + pull[..., None] * jnp.eye(s.shape[-1], dtype=s.dtype)
+        d, _ = batched.solve_pivoted(hessian, g)
+        new = system.flat(system.gradient(system.split(s - d)))
+        good = _size(new - pull * d) <= 0.5 * _size(g)  # false for a singular matrix
+        return system.split(jnp.where(_per_unit(good), s - d, s)), _adapted(shift, good)
+
+
+def _adapted(shift: Any, good: Any) -> Any:
+    """The next λ: towards Newton's step after a good one, a shorter one after a bad one."""
+    import jax.numpy as jnp
+
+    raised = jnp.maximum(4.0 * shift, 1e-2)
+    lowered = jnp.where(shift < 1e-3, 0.0, shift / 8.0)
+    return jnp.where(good, lowered, raised)

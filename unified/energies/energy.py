@@ -10,6 +10,7 @@ from unified.base.errors import InputError, bad_input
 from unified.energies.initial import Initial, default_initial
 from unified.energies.structure import Structure
 from unified.symbolic.axis import Axis
+from unified.symbolic.convolution import fitted, windows_of
 from unified.symbolic.diff import directional, gradients
 from unified.symbolic.nodes import Expr, Var
 from unified.symbolic.transform import substitute
@@ -31,7 +32,9 @@ class Energy:
     `output` is the state a cost reads (the last one unless told); `sizes` gives axes numbers;
     `initial` says how each parameter is drawn; `start` gives every state an explicit first value
     in the inputs and parameters (a forward pass), else relaxation starts from zero; `layers` says
-    that the energy is a sum of prediction errors (`layered` makes such energies).
+    that the energy is a sum of prediction errors (`layered` makes such energies); `positive` names
+    parameters that mean nothing unless positive (definite), as the precisions of `layers` do:
+    other values are refused when they are given.
     Raises: InputError if a state or parameter is missing from the energy, a variable is
     undeclared or declared twice, or the expression is not a scalar.
     Reference: Scellier & Bengio (2017), arXiv:1602.05179, for energy, force and rule.
@@ -49,6 +52,7 @@ class Energy:
         initial: Mapping[str, Initial] | None = None,
         start: Mapping[str, Expr] | None = None,
         layers: Sequence[Layer] = (),
+        positive: Iterable[Var] = (),
         name: str = "energy",
     ) -> None:
         self.expr = expr
@@ -56,9 +60,11 @@ class Energy:
         self.params = tuple(params)
         self.inputs = tuple(inputs)
         self.name = name
-        self.sizes = dict(sizes or {})
+        self.sizes = fitted(windows_of(expr), sizes or {}) if isinstance(expr, Expr) else {}
         self.start = dict(start or {})
         self.layers = tuple(layers)
+        precisions = {layer.precision for layer in self.layers}
+        self.positive = frozenset(positive) | {p for p in self.params if p in precisions}
         self._check()
         self.initial = {p.name: default_initial(p) for p in self.params} | dict(initial or {})
         self.output = self.states[-1] if output is None else self.state(output)
@@ -225,7 +231,7 @@ class Energy:
         return Energy(
             expr, rest, kept, (*self.inputs, fixed), sizes=self.sizes, start=start,
             initial={p.name: self.initial[p.name] for p in kept}, layers=layers,
-            name=f"{self.name}_clamped",
+            positive=self.positive.intersection(kept), name=f"{self.name}_clamped",
         )  # fmt: skip
 
     def instance(self, **dims: int) -> sympy.Expr:

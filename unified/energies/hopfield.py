@@ -7,53 +7,33 @@ from typing import Any
 
 import sympy
 
-from unified.base.errors import bad_input
 from unified.energies.energy import Energy
-from unified.energies.initial import Initial
+from unified.energies.net import Skips, layer_axes, layer_net
 from unified.symbolic.axis import Axis
 from unified.symbolic.build import add, power, var
 from unified.symbolic.nodes import Expr, Var
 from unified.symbolic.scalar import X, fn
 
 
-def layer_axes(sizes: Sequence[int], least: int = 2) -> list[Axis]:
-    """One axis per layer, numbered up from the input. Raises: InputError for bad sizes."""
-    good = len(sizes) >= least and all(isinstance(n, int) and n > 0 for n in sizes)
-    if not good:
-        raise bad_input("sizes", f"at least {least} positive integers", repr(sizes), "e.g. [4, 3]")
-    return [Axis(f"n{k}") for k in range(len(sizes))]
-
-
-def hopfield(sizes: Sequence[int], rho: Any = "tanh") -> Energy:
+def hopfield(sizes: Sequence[int], rho: Any = "tanh", skip: Skips = ()) -> Energy:
     """The layered additive Hopfield energy, input clamped.
 
-    Equation: E = Σ_l ½|s_l|² − Σ_l ρ(s_{l-1})ᵀ W_l ρ(s_l) − Σ_l b_lᵀ ρ(s_l), with ρ(s_0) := x.
-    Shapes: x (n0), s_l (n_l), W_l (n_{l-1}, n_l), b_l (n_l); energy dimensionless, per sample.
-    Raises: InputError for bad sizes or an unknown nonlinearity.
+    Equation: E = Σ_l ½|s_l|² − Σ_l ρ(s_{l-1})ᵀ W_l ρ(s_l) − Σ_l b_lᵀ ρ(s_l), with ρ(s_0) := x;
+    every (k, l) of `skip` adds −ρ(s_k)ᵀ W_{k,l} ρ(s_l).
+    Shapes: x (n0), s_l (n_l), W_l (n_{l-1}, n_l), W_{k,l} (n_k, n_l), b_l (n_l); energy
+    dimensionless, per sample.
+    Raises: InputError for bad sizes, an unknown nonlinearity, or a skip that does not jump up
+    over a layer.
     Relaxation starts from a forward pass in which every layer solves s = ρ'(s)·drive with ρ'
     expanded to second order.
     Reference: Hopfield (1984); Scellier & Bengio (2017), arXiv:1602.05179.
     """
-    axs = layer_axes(sizes)
     law = fn(rho)
-    x = var("x", axs[0])
-    states = [var(f"s{k}", a) for k, a in enumerate(axs) if k]
-    weights = [var(f"W{k}", axs[k - 1], axs[k]) for k in range(1, len(axs))]
-    biases = [var(f"b{k}", axs[k]) for k in range(1, len(axs))]
-    below: Expr = x
-    forward: Expr = x
-    start: dict[str, Expr] = {}
-    terms: list[Expr] = []
-    for s, w, b in zip(states, weights, biases, strict=True):
-        rate = law(s)
-        start[s.name] = _settled(law, forward @ w + b)
-        forward = law(start[s.name])
-        terms += [0.5 * s.sq(), -(below @ w @ rate), -(b @ rate)]
-        below = rate
-    initial = {"W1": Initial("normal", 1.0, fan=0)}
+    net = layer_net(sizes, skip)
     return Energy(
-        add(*terms), states, [*weights, *biases], [x], sizes=dict(zip(axs, sizes, strict=True)),
-        initial=initial, start=start, name="hopfield",
+        add(*(0.5 * s.sq() for s in net.states), *net.coupling(law)),
+        net.states, net.params, [net.x], sizes=net.sizes, initial=net.initial,
+        start=net.forward(law, lambda drive: _settled(law, drive)), name="hopfield",
     )  # fmt: skip
 
 

@@ -10,11 +10,13 @@ from unified.symbolic.nodes import Var
 
 @dataclass(frozen=True)
 class Initial:
-    """A law for one parameter: `normal` (scaled), `zeros`, `identity`, all given shapes later.
+    """A law for one parameter: `normal` (scaled), `entries`, `zeros`, `ones`, `identity`.
 
     Equation: normal has standard deviation gain/√n_fan, n_fan the size of axis `fan`, or
     gain/(√n_0+√n_1) with fan=None (expected spectral norm `gain`); symmetric laws are
-    symmetrised to the same spectral norm.
+    symmetrised to the same spectral norm; `entries` is normal with standard deviation gain;
+    `ones` and `identity` are scaled by the gain.
+    Shapes: given when it is drawn.
     """
 
     law: str = "normal"
@@ -28,6 +30,10 @@ class Initial:
 
         if self.law == "zeros":
             return np.zeros(shape)
+        if self.law == "ones":
+            return np.full(shape, self.gain)
+        if self.law == "entries":
+            return self.gain * rng.standard_normal(shape)
         if self.law == "identity":
             return self.gain * np.eye(shape[0])
         if self.fan is None:

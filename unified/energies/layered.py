@@ -63,14 +63,17 @@ def layered(
 
     Equation: E = Σ_l ½ε_lᵀΠ_lε_l − ½log det Π_l, ε_l = z_l − μ_l(z below, x; θ).
     Shapes: μ_l has the axes of z_l; a layer may read any states before it in the list (skips).
-    Relaxation starts from the forward pass z_l = μ_l, where E is smallest for a free output.
+    A layer whose z is one of the inputs is an observation: its z is given, not relaxed.
+    Relaxation starts from the forward pass z_l = μ_l, where E is smallest if nothing is observed.
     Raises: InputError if a prediction reads its own or a later state, or axes do not fit.
     Reference: Rao & Ballard (1999); theory page C1.
     """
     if not layers:
         raise bad_input("layers", "at least one Layer", "none", "add Layer(z, prediction)")
+    inputs = tuple(inputs)
     start: dict[Var, Expr] = {}
-    later = {layer.state for layer in layers}
+    states = [layer.state for layer in layers if layer.state not in inputs]
+    later = set(states)
     for layer in layers:
         z, p = layer.state, layer.precision
         if layer.prediction.axes != z.axes:
@@ -86,10 +89,11 @@ def layered(
             raise bad_input(f"precision of {z.name}", f"axes {z.axes} or twice these", p.axes,
                             "give a vector or a square matrix over its axis")  # fmt: skip
         known = {v: e for v, e in start.items() if v in layer.prediction.free}
-        start[z] = substitute(layer.prediction, known)
-        later.discard(z)
+        if z in later:
+            start[z] = substitute(layer.prediction, known)
+            later.discard(z)
     return Energy(
-        add(*(layer.term for layer in layers)), [layer.state for layer in layers], params, inputs,
+        add(*(layer.term for layer in layers)), states, params, inputs,
         output=output, sizes=sizes, initial=initial, layers=layers,
         start={z.name: e for z, e in start.items()}, name=name,
     )  # fmt: skip

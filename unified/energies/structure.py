@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unified.symbolic.axis import Index
+from unified.symbolic.axis import indices
 from unified.symbolic.build import add
 from unified.symbolic.contract import contract
 from unified.symbolic.nodes import Add, Delta, Einsum, Expr, Zero
@@ -16,32 +16,35 @@ if TYPE_CHECKING:
 
 
 def is_diagonal(block: Expr) -> bool:
-    """True if a square block is diagonal by construction (every term carries an identity)."""
-    if block.ndim != 2 or block.axes[0] is not block.axes[1]:
+    """True if a block over (axes, axes) is diagonal by construction: identities in every term."""
+    d = block.ndim // 2
+    if not d or block.axes[:d] != block.axes[d:]:
         return False
     if isinstance(block, Delta | Zero):
         return True
     if isinstance(block, Add):
         return all(is_diagonal(t) for t in block.terms)
     if isinstance(block, Einsum):
-        return any(isinstance(f, Delta) for f in block.factors)
+        joined = {ls for f, ls in zip(block.factors, block.labels, strict=True)
+                  if isinstance(f, Delta)}  # fmt: skip
+        return joined >= {(k, k + d) for k in range(d)}
     return False
 
 
 def diagonal_of(block: Expr) -> Expr:
-    """The diagonal of a square block as a vector, identities resolved term by term."""
+    """The diagonal of a block over (axes, axes), over axes; identities resolved term by term."""
     if isinstance(block, Add):
         return add(*(diagonal_of(t) for t in block.terms), flatten=False)
-    i = Index(block.axes[0])
-    return contract(1, [(block, (i, i))], (i,))
+    ix = indices(block.axes[: block.ndim // 2])
+    return contract(1, [(block, ix + ix)], ix)
 
 
 def split_diagonal(block: Expr) -> tuple[Expr, Expr]:
-    """A square block as the terms that are dense and the diagonal (a vector) of the rest."""
+    """A block over (axes, axes) as the terms that are dense and the diagonal of the rest."""
     terms = block.terms if isinstance(block, Add) else (block,)
     dense = [t for t in terms if not is_diagonal(t)]
     rest = [diagonal_of(t) for t in terms if is_diagonal(t)]
-    none, zero = Zero.make(block.axes), Zero.make(block.axes[:1])
+    none, zero = Zero.make(block.axes), Zero.make(block.axes[: block.ndim // 2])
     return (
         add(*dense, flatten=False) if dense else none,
         add(*rest, flatten=False) if rest else zero,

@@ -39,6 +39,18 @@ class Order:
     slope: float
     declared: int | None
 
+    def require(self, within: float = 0.15) -> Order:
+        """Itself, if the slope is the declared order. Raises: InputError if it is not."""
+        if self.declared is None:
+            remedy = "the estimator has no bias in beta"
+            raise bad_input("order", "a declared order", "none", remedy)
+        if abs(self.slope - self.declared) > within:
+            raise bad_input(
+                "order", f"a slope of {self.declared} as declared, within {within:g}",
+                f"{self.slope:.2f}", "use smaller nudges, or declare what was measured",
+            )  # fmt: skip
+        return self
+
 
 def measure_order(
     family: Callable[[float], AbstractEstimator],

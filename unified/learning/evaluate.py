@@ -9,7 +9,8 @@ import numpy as np
 
 from unified.base.errors import bad_input
 from unified.codegen.program import Program
-from unified.dynamics.methods import AbstractMethod, Newton
+from unified.dynamics.methods import AbstractMethod
+from unified.dynamics.metric import AbstractMetric
 from unified.dynamics.phase import Phase
 from unified.dynamics.relax import relax
 
@@ -21,18 +22,20 @@ def predict(
     *,
     method: AbstractMethod | None = None,
     tol: float | None = None,
+    metric: AbstractMetric | None = None,
     chunk: int = 512,
 ) -> Any:
     """The output state at the free rest point of every sample.
 
     Shapes: x (batch, n0), result (batch, ny).
-    Raises: ConvergenceError if a sample does not come to rest.
+    Raises: ConvergenceError if a sample does not come to rest (where units ascend in the metric:
+    to stable rest).
     """
-    method = Newton() if method is None else method
+    certify = metric is not None and not metric.definite(s.name for s in program.model.states)
     parts = []
     for start in range(0, len(x), chunk):
         phase = Phase.free(x[start : start + chunk])
-        rest = relax(program, params, phase, method, tol, certify=False)
+        rest = relax(program, params, phase, method, tol, certify=certify, metric=metric)
         parts.append(rest.state[program.model.output.name])
     if not parts:
         raise bad_input("x", "at least one sample", "an empty batch", "pass data")

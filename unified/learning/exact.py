@@ -7,42 +7,61 @@ from typing import Any
 
 from unified.base.errors import bad_input
 from unified.codegen.program import Program
-from unified.dynamics.linear import DENSE_LIMIT, Schur, conjugate_gradients
-from unified.dynamics.solve import CODE, Rest, schur_width, start_state
+from unified.dynamics.linear import solve
+from unified.dynamics.metric import AbstractMetric
+from unified.dynamics.solve import Rest, start_state
 from unified.dynamics.system import System
-from unified.learning.gradient import AbstractEstimator, Raw, Values, mean_cost, rest_at
+from unified.learning.gradient import (
+    AbstractEstimator,
+    Raw,
+    Values,
+    mean_cost,
+    rest_at,
+    stopped,
+)  # fmt: skip
 
 
-def _by_name(program: Program, direction: Any) -> dict[str, Any]:
+def by_name(program: Program, direction: Any) -> dict[str, Any]:
+    """States as the directions that `hvp` and `mixed` take."""
     names = program.kernels.directions
     return {names[k].name: v for k, v in direction.items()}
+
+
+def hessian_solve(
+    program: Program, at: Values, state: Any, right: Any, metric: AbstractMetric | None = None
+) -> Any:
+    """H⁻¹ right at a state (traceable); H is indefinite where units ascend in the metric."""
+    system = System(program, at, metric=metric)
+    return solve(system, system.begin(state), right)
 
 
 @dataclass(frozen=True)
 class Implicit(AbstractEstimator):
     """The exact gradient of the loss at the free rest point.
 
-    Equation: ∂C/∂θ − (∂²E/∂θ∂s) H⁻¹ ∂C/∂s, one linear solve per sample.
+    Equation: ∂C/∂θ − (∂²E/∂θ∂s) H⁻¹ ∂C/∂s, one linear solve per sample; for a field
+    ∂C/∂θ − (∂f/∂θ)ᵀ J⁻ᵀ ∂C/∂s (recurrent backpropagation).
     Raises: InputError as every estimator.
     Reference: Almeida (1987), Pineda (1987); theory page B2.
     """
 
+    @property
+    def takes_fields(self) -> bool:
+        return True
+
     def core(self, program: Program, values: Values) -> Raw:
         import jax.numpy as jnp
 
+        if program.field is not None:
+            from unified.learning.dyadic import implicit_field
+
+            return implicit_field(self, program, values)
         free = rest_at(program, values, self, [0.0])
         one = jnp.ones((1,), program.dtype)
         at = {**values, **free.state, "beta": 0 * one, "weight": one}
         right = program.module.call("cost_gradient", at)
-        system = System(program, {**values, "beta": 0 * one})
-        state = system.begin(free.state)
-        none = jnp.zeros(free.residual.shape, program.dtype)
-        if schur_width(program, at, state) <= DENSE_LIMIT:
-            adjoint, _ = Schur(system, state, none).solve(right)
-        else:
-            eps = float(jnp.finfo(program.dtype).eps)
-            adjoint, _ = conjugate_gradients(system, state, right, none, rtol=eps)
-        mixed = program.module.call("mixed", {**at, **_by_name(program, adjoint)})
+        adjoint = hessian_solve(program, at, free.state, right, self.metric)
+        mixed = program.module.call("mixed", {**at, **by_name(program, adjoint)})
         direct = program.module.call("cost_rule", at)
         loss = mean_cost(program, values, free.state)
         return Raw({k: direct[k] - mixed[k] for k in mixed}, loss, loss, (free,))
@@ -57,7 +76,7 @@ class Unrolled(AbstractEstimator):
     backpropagation at the free rest point and tends to `Implicit`; from "begin" it differentiates
     the whole relaxation from its start (which counts as given).
     The residual reported is that of the last state; a finite number of steps is the point here,
-    so only a state that was lost raises.
+    so a state that is not at rest has the status truncated, and only one that was lost raises.
     Raises: InputError for steps < 1, η ≤ 0 or an unknown start.
     Reference: Ernoult et al. (2019), arXiv:1905.13633; theory page B4.
     """
@@ -73,6 +92,10 @@ class Unrolled(AbstractEstimator):
             raise bad_input("eta", "a positive step", self.eta, "use e.g. 0.2")
         if self.start not in ("rest", "begin"):
             raise bad_input("start", "'rest' or 'begin'", self.start, "choose one")
+
+    @property
+    def takes_metric(self) -> bool:
+        return False
 
     @property
     def phases(self) -> tuple[str, ...]:
@@ -108,7 +131,7 @@ class Unrolled(AbstractEstimator):
 
         def backward(carry: Any, s: Any) -> Any:
             delta, grad = carry
-            where = {**values, **s, **_by_name(program, delta)}
+            where = {**values, **s, **by_name(program, delta)}
             mixed = program.module.call("mixed", where)
             grad = {k: grad[k] - self.eta * mixed[k] for k in grad}
             push = system.product(s, delta)
@@ -117,6 +140,5 @@ class Unrolled(AbstractEstimator):
         (_, grad), _ = lax.scan(backward, (delta, grad), path, reverse=True)
         loss = mean_cost(program, values, last)
         residual = system.residual(last, system.gradient(last))
-        code = jnp.where(jnp.isfinite(residual), CODE["converged"], CODE["non_finite"])
-        done = Rest(last, residual, code, jnp.full(residual.shape, self.steps), 0 * one)
+        done = stopped(last, residual, self.steps, self.tolerance(program), 0 * one)
         return Raw(grad, loss, loss, (*rests, done))

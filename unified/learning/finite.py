@@ -72,12 +72,30 @@ class FiniteDifference(AbstractEstimator):
     """The whole gradient by central differences, entry by entry: slow, and independent.
 
     Equation: as `directional_differences`, along every coordinate; symmetric parameters move both
-    slots at once.
+    slots at once. `of` is the estimator whose objective is differenced (None: Implicit, the loss).
     Raises: InputError in float32 or with more than `limit` parameters.
     """
 
     step: float = 1e-4
     limit: int = 2000
+
+    @property
+    def takes_fields(self) -> bool:
+        return True
+    of: AbstractEstimator | None = None
+
+    @property
+    def differenced(self) -> AbstractEstimator:
+        """The estimator whose objective is differenced."""
+        if self.of is not None:
+            return self.of
+        return Implicit(
+            method=self.method, tol=self.tol, certify=self.certify, metric=self.metric
+        )
+
+    @property
+    def exact_for(self) -> str:
+        return self.differenced.exact_for
 
     def core(self, program: Program, values: Values) -> Raw:
         raise InputError("FiniteDifference: expected a call from outside JAX, got a traced one; "
@@ -103,9 +121,11 @@ class FiniteDifference(AbstractEstimator):
                 if p.symmetric:
                     one = (one + one.T) / 2
                 d = {k: one if k == p.name else np.zeros(np.shape(v)) for k, v in params.items()}
-                slopes[at] = directional_differences(program, params, x, y, [d], step=self.step)[0]
+                slopes[at] = directional_differences(
+                    program, params, x, y, [d], of=self.differenced, step=self.step
+                )[0]
             grad[p.name] = slopes
-        exact = Implicit()(program, params, x, y, throw=throw)
+        exact = self.differenced(program, params, x, y, throw=throw)
         return GradientEstimate(
             grad, exact.loss, exact.objective, exact.equilibria, exact.status, self
         )  # fmt: skip

@@ -97,9 +97,9 @@ def fit(
         theta = {k: jax.numpy.asarray(v) for k, v in first.items()}
         carry = (theta, optimizer.init(theta))
         run = store.fingerprint(
-            program.module.source, str(estimator), estimator.relaxer, program.dtype.name, key,
-            estimator.tolerance(program), batch_size, *_behaviour(optimizer, theta),
-            *first.values(), *data.values(),
+            program.module.source, str(estimator), estimator.relaxer_for(program),
+            program.dtype.name, key, estimator.tolerance(program), batch_size,
+            *_behaviour(optimizer, theta), *first.values(), *data.values(),
         )  # fmt: skip
         data = {k: jax.numpy.asarray(v) for k, v in data.items()}  # once, not at every step
         history = _History([], [])
@@ -116,7 +116,9 @@ def fit(
             error = float("nan")
             if test is not None:
                 here = {k: np.asarray(v) for k, v in carry[0].items()}
-                error = error_rate(program, here, *test, method=estimator.relaxer)
+                error = error_rate(
+                    program, here, *test, method=estimator.method, metric=estimator.metric
+                )
             history.loss.append(loss)
             history.test_error.append(error)
             if path is not None:
@@ -154,7 +156,8 @@ def _step(program: Program, estimator: AbstractEstimator, optimizer: Any) -> Cal
         batch = {k: v[rows] for k, v in data.items()}
         raw = estimator.core(program, {**theta, **batch})
         change, memory = optimizer.update(raw.grad, memory, theta)
-        codes = [jnp.max(r.code, axis=0) for r in raw.rests]
+        sound = [jnp.where(r.code == CODES.index("truncated"), 0, r.code) for r in raw.rests]
+        codes = [jnp.max(code, axis=0) for code in sound]
         residual = jnp.max(jnp.stack([jnp.max(r.residual, axis=0) for r in raw.rests]), axis=0)
         worst = jnp.max(jnp.stack(codes), axis=0)
         return (optax.apply_updates(theta, change), memory), raw.loss, worst, residual

@@ -7,17 +7,31 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from unified.base.errors import bad_input
 from unified.codegen.program import Program
-from unified.dynamics.equilibrium import CODES, Certificate, Equilibrium, failures
+from unified.dynamics.equilibrium import CODES, SOUND, Certificate, Equilibrium, failures
+from unified.dynamics.exact import Exact, default_method
+from unified.dynamics.hessian import has_one_hessian
 from unified.dynamics.methods import AbstractMethod, Newton
+from unified.dynamics.metric import AbstractMetric, require_metric
 from unified.dynamics.phase import Phase
 from unified.dynamics.relax import phase_values, runnable
-from unified.dynamics.solve import Rest, definite, judge, relax_arrays, schur_width, start_state
+from unified.dynamics.solve import (
+    CODE,
+    Rest,
+    definite,
+    judge,
+    relax_arrays,
+    schur_width,
+    start_state,
+)  # fmt: skip
+from unified.dynamics.stability import stability
+from unified.learning.error_bound import Evidence
+from unified.learning.estimate import GradientEstimate, Raw
 
 TOL = {"float64": 1e-12, "float32": 1e-6}
 FACTOR_LIMIT = 256
@@ -25,55 +39,21 @@ Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class GradientEstimate:
-    """A gradient and the evidence behind it.
-
-    Equation: `grad` estimates ∂/∂θ of the batch mean of `objective` (the loss C at the free rest
-    point unless the estimator says otherwise).
-    Shapes: `grad` a dict as params; `loss` the batch-mean cost at the free rest point;
-    `equilibria` the phases visited, each with per-sample residual and status; `status` per sample,
-    the first that is not converged over the phases.
-    """
-
-    grad: dict[str, Any]
-    loss: float
-    objective: float
-    equilibria: tuple[Equilibrium, ...]
-    status: Any
-    estimator: AbstractEstimator
-
-    def __repr__(self) -> str:
-        size = np.sqrt(sum(float(np.sum(np.square(g))) for g in self.grad.values()))
-        worst = max((float(np.max(e.residual)) for e in self.equilibria), default=0.0)
-        good = int(np.sum(np.asarray(self.status) == "converged"))
-        return (
-            f"GradientEstimate({self.estimator}: |grad| {size:.4g}, loss {self.loss:.4g}, "
-            f"{good}/{len(self.status)} samples converged, residual <= {worst:.2g})"
-        )
-
-
-class Raw(NamedTuple):
-    """An estimate inside a compiled step: arrays only."""
-
-    grad: dict[str, Any]
-    loss: Any
-    objective: Any
-    rests: tuple[Rest, ...]
-
-
-@dataclass(frozen=True)
 class AbstractEstimator:
     """A way to estimate a gradient from relaxed phases.
 
     `order` is the declared bias order in β (None: no bias from β); `phases` says what is visited;
-    `exact_for` names the objective whose gradient is estimated.
-    `method` and `tol` say how phases relax (Newton and 1e-12 in float64, 1e-6 in float32 unless
-    given); `certify=False` skips the test that every rest point is a minimum.
+    `exact_for` names the objective whose gradient is estimated, `conditions` what must hold for
+    that besides settled phases.
+    `method` and `tol` say how phases relax (Exact where one Hessian serves all samples, else
+    Newton; 1e-12 in float64, 1e-6 in float32); `certify=False` skips the test that every rest
+    point is a minimum, or stable in the `metric` units move by (None: the gradient flow).
     """
 
     method: AbstractMethod | None = field(default=None, kw_only=True)
     tol: float | None = field(default=None, kw_only=True)
     certify: bool = field(default=True, kw_only=True)
+    metric: AbstractMetric | None = field(default=None, kw_only=True)
 
     @property
     def order(self) -> int | None:
@@ -91,9 +71,30 @@ class AbstractEstimator:
         return "loss"
 
     @property
-    def relaxer(self) -> AbstractMethod:
-        """The relaxation method."""
-        return Newton() if self.method is None else self.method
+    def conditions(self) -> tuple[str, ...]:
+        """What must hold for `exact_for` and `order`, in a few words each."""
+        rest = "a strict minimum" if self.metric is None else "stable in its metric"
+        return (f"the free rest point is {rest}",)
+
+    @property
+    def takes_fields(self) -> bool:
+        """Whether it applies to fields that derive from no energy."""
+        return False
+
+    @property
+    def takes_metric(self) -> bool:
+        """Whether it only compares rest points; steps of its own know no metric."""
+        return True
+
+    def relaxer_for(self, program: Program) -> AbstractMethod:
+        """The relaxation method on a program."""
+        if self.method is not None:
+            return self.method
+        return default_method(program) if self.descends(program) else Newton()
+
+    def descends(self, program: Program) -> bool:
+        """Whether every unit descends F in the metric, so that rest points must be minima."""
+        return self.metric is None or self.metric.definite(s.name for s in program.model.states)
 
     def tolerance(self, program: Program) -> float:
         """The residual every phase must reach."""
@@ -121,8 +122,10 @@ class AbstractEstimator:
         with program.precision:
             values, _ = phase_values(program, params, Phase(x, y))
             raw = self._compiled(program)(values)
+            values |= raw.held or {}
             energies = [energy_at(program, values, rest) for rest in raw.rests]
-        return self.report(program, raw, energies, throw)
+        evidence = Evidence(program, values, raw.rests, raw.weights)
+        return self.report(program, raw, energies, throw, evidence)
 
     def _compiled(self, program: Program) -> Callable[[Values], Raw]:
         """`core`, compiled once for all nudges of this kind: the nudge is an argument of the code.
@@ -144,8 +147,9 @@ class AbstractEstimator:
         return lambda values: run(values, np.asarray(size, program.dtype))
 
     def report(
-        self, program: Program, raw: Raw, energies: list[Any], throw: bool
-    ) -> GradientEstimate:
+        self, program: Program, raw: Raw, energies: list[Any], throw: bool,
+        evidence: Evidence | None = None,
+    ) -> GradientEstimate:  # fmt: skip
         """Check the statuses and wrap the arrays."""
         tol = self.tolerance(program)
         equilibria = []
@@ -155,32 +159,33 @@ class AbstractEstimator:
             for k in range(codes.shape[0]):
                 status = np.asarray(CODES)[codes[k]]
                 state = {n: np.asarray(v[k]) for n, v in rest.state.items()}
-                proof = self._certificate(status, np.iscomplexobj(np.asarray(rest.beta)))
+                minima = self.metric is None or self.metric.definite(state)
+                proof = self._certificate(status, np.iscomplexobj(np.asarray(rest.beta)), minima)
                 equilibria.append(
                     Equilibrium(
                         state, energy[k], residuals[k], status,
                         proof,
-                        np.asarray(rest.steps[k]), type(self.relaxer).__name__, tol,
+                        np.asarray(rest.steps[k]), type(self.relaxer_for(program)).__name__, tol,
                     )
                 )  # fmt: skip
                 if throw:
                     place = f"{type(self).__name__}, phase {len(equilibria)}"
                     failures(status, residuals[k], tol, place)
                 merged = status if merged is None else np.where(
-                    merged == "converged", status, merged
+                    np.isin(merged, SOUND) & (status != "converged"), status, merged
                 )  # fmt: skip
         return GradientEstimate(
             {k: np.asarray(v) for k, v in raw.grad.items()}, float(raw.loss),
-            float(raw.objective), tuple(equilibria), merged, self,
+            float(raw.objective), tuple(equilibria), merged, self, evidence,
         )  # fmt: skip
 
-    def _certificate(self, status: Any, complex_nudge: bool) -> Certificate:
+    def _certificate(self, status: Any, complex_nudge: bool, minima: bool = True) -> Certificate:
         """What the phase showed about its minimum: the sign of λ_min, or nothing."""
         unknown = np.full(status.shape, np.nan)
         if complex_nudge or not self.certify:
             return Certificate(unknown, unknown, "none")
-        saddle = (status == "not_a_minimum") | (status == "nudge_too_negative")
-        return Certificate(unknown, ~saddle, "factorisation")
+        stable = ~np.isin(status, ("not_a_minimum", "nudge_too_negative", "unstable", "truncated"))
+        return Certificate(unknown, stable & minima, "factorisation", stable=stable)
 
     def __str__(self) -> str:
         shown = [
@@ -198,12 +203,20 @@ def prepare(program: Program, estimator: AbstractEstimator) -> None:
         raise bad_input("program", "one emitted with a cost", "none", "emit it with a cost")
     if not program.model.params:
         raise bad_input("program", "an energy with params", "none", "declare some")
+    require_metric(estimator.metric, program)
+    if estimator.metric is not None and (program.field is not None or not estimator.takes_metric):
+        raise bad_input("metric", f"none for {type(estimator).__name__} here", estimator.metric,
+                        "use an estimator that compares rest points of an energy")  # fmt: skip
+    if program.field is not None and not estimator.takes_fields:
+        raise bad_input("estimator", "one that needs no energy", str(estimator),
+                        program.field.asymmetry)  # fmt: skip
     estimator.check(program)
 
 
 def rest_at(
-    program: Program, values: Values, estimator: AbstractEstimator, beta: Any, begin: Any = None
-) -> Rest:
+    program: Program, values: Values, estimator: AbstractEstimator, beta: Any, begin: Any = None,
+    *, told: Any = None, keep: bool = False,
+) -> Rest:  # fmt: skip
     """Relax at the nudges `beta`, and turn saddles and lost guards into statuses (traceable)."""
     import jax.numpy as jnp
 
@@ -214,20 +227,36 @@ def rest_at(
     start = start_state(program, values)
     if begin is not None:
         start = {k: jnp.broadcast_to(begin[k], v.shape).astype(v.dtype) for k, v in start.items()}
+    method = estimator.relaxer_for(program)
     rest = relax_arrays(
-        program, values, start, estimator.relaxer, estimator.tolerance(program),
-        backward=begin is not None,
+        program, values, start, method, estimator.tolerance(program),
+        backward=begin is not None, metric=estimator.metric, told=told, keep=keep,
     )  # fmt: skip
-    if estimator.certify and not jnp.iscomplexobj(beta):
-        rest = rest._replace(code=judge(rest.code, positive(program, values, rest.state), beta))
+    if estimator.certify and not isinstance(method, Exact) and not jnp.iscomplexobj(beta):
+        metric = estimator.metric
+        if metric is None or estimator.descends(program):
+            code = judge(rest.code, positive(program, values, rest.state), beta)
+        else:
+            known = stability(program, values, rest.state, metric, measure=False)
+            code = judge(rest.code, known.stable, beta, descends=False)
+        rest = rest._replace(code=code)
     return rest
+
+
+def stopped(state: Any, residual: Any, steps: Any, tol: float, beta: Any) -> Rest:
+    """A rest that was stopped after the steps asked for, and says so (traceable)."""
+    import jax.numpy as jnp
+
+    code = jnp.where(residual <= tol, CODE["converged"], CODE["truncated"])
+    code = jnp.where(jnp.isfinite(residual), code, CODE["non_finite"])
+    return Rest(state, residual, code, jnp.broadcast_to(steps, residual.shape), beta)
 
 
 def positive(program: Program, values: Values, state: Any) -> Any:
     """Whether every rest point is a strict minimum, by the cheapest means."""
     from unified.dynamics.curvature import lambda_min
 
-    if schur_width(program, values, state) <= FACTOR_LIMIT:
+    if has_one_hessian(program) or schur_width(program, values, state) <= FACTOR_LIMIT:
         return definite(program, values, state)
     return lambda_min(program, values, state)[0] > 0
 

@@ -9,6 +9,7 @@ from unified.report.plots_lines import (
     plot_learning_curves,
     plot_relaxation,
 )
+from unified.report.plots_validation import plot_validation_intervals, plot_validation_scatter
 from unified.report.results import Check, all_passed, environment, failed_first, write_results
 
 __all__ = [
@@ -24,6 +25,8 @@ __all__ = [
     "plot_hessian_structure",
     "plot_learning_curves",
     "plot_relaxation",
+    "plot_validation_intervals",
+    "plot_validation_scatter",
     "png_bytes",
     "save_png",
     "write_results",

@@ -26,6 +26,7 @@ from unified.symbolic.build import (
 )  # fmt: skip
 from unified.symbolic.certificate import Certificate
 from unified.symbolic.claims import Claim, Series, Step
+from unified.symbolic.convolution import conv, pool
 from unified.symbolic.diff import derivative, directional, gradients
 from unified.symbolic.nodes import Expr, Var
 from unified.symbolic.proof import Proof
@@ -36,8 +37,8 @@ from unified.symbolic.transform import substitute
 
 __all__ = [
     "Assumption", "Axis", "Certificate", "Claim", "Expr", "Proof", "ScalarFn", "Series", "Step",
-    "Var", "axes", "coefficients", "derivative", "directional", "einsum", "exp", "eye", "fn",
-    "gradients", "inv", "invertible", "let", "log", "logdet", "logsumexp", "ones", "orthogonal",
-    "outer", "positive_definite", "prove", "scalar", "softmax", "substitute", "symmetric", "tanh",
-    "var",
+    "Var", "axes", "coefficients", "conv", "derivative", "directional", "einsum", "exp", "eye",
+    "fn", "gradients", "inv", "invertible", "let", "log", "logdet", "logsumexp", "ones",
+    "orthogonal", "outer", "pool", "positive_definite", "prove", "scalar", "softmax",
+    "substitute", "symmetric", "tanh", "var",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ import sympy
 
 from unified.base.errors import AxisError
 from unified.symbolic.axis import Index, indices
-from unified.symbolic.nodes import Add, Delta, Einsum, Expr, Inv, Var, Zero
+from unified.symbolic.nodes import Add, Delta, Einsum, Expr, Inv, Var, Window, Zero
 
 Part = tuple[Expr, tuple[Index, ...]]
 ONE = sympy.Integer(1)
@@ -39,6 +39,12 @@ def contract(coef: sympy.Expr | int, parts: Iterable[Part], out: Sequence[Index]
             outputs.append(i)
     rename, kept = _resolve(deltas, outputs)
     factors = [(f, tuple(rename.get(i, i) for i in ix)) for f, ix in factors]
+    while (repeated := _twin_window(factors)) is not None:
+        drop, equal = repeated
+        del factors[drop]
+        deltas += equal
+        rename, kept = _resolve(deltas, outputs)
+        factors = [(f, tuple(rename.get(i, i) for i in ix)) for f, ix in factors]
     carried = {i for _, ix in factors for i in ix} | set(outputs)
     for i in {rename.get(i, i) for i in seen} - carried:
         coef = coef * i.axis.size
@@ -110,6 +116,20 @@ def _resolve(
             rename[member] = head
         kept.extend((head, other) for other in outs[1:])
     return rename, kept
+
+
+def _twin_window(factors: list[Part]) -> tuple[int, list[tuple[Index, Index]]] | None:
+    """A window that repeats another one, and the indices this makes equal.
+
+    Two of output, kernel entry and input fix the third: P[h,i,u]·P[h,j,u] = P[h,i,u]·δ(i,j).
+    """
+    windows = [k for k, (f, _) in enumerate(factors) if isinstance(f, Window)]
+    for n, k in enumerate(windows):
+        for m in windows[n + 1 :]:
+            (f, a), (g, b) = factors[k], factors[m]
+            if f is g and sum(i is j for i, j in zip(a, b, strict=True)) >= 2:
+                return m, [(i, j) for i, j in zip(a, b, strict=True) if i is not j]
+    return None
 
 
 def _finish(

@@ -19,6 +19,7 @@ from unified.symbolic.nodes import (
     Map,
     Softmax,
     Var,
+    Window,
     Zero,
     walk,
 )  # fmt: skip
@@ -68,7 +69,7 @@ def _degree(
     if isinstance(node, Var):
         n = dims[node.axes[0].name] if node.name in orthogonal else 0
         return Degree(n, n) if n else Degree(1, 0)
-    if isinstance(node, Zero | Delta):
+    if isinstance(node, Zero | Delta | Window):
         return Degree(0, 0)
     if isinstance(node, Add):
         return _sum([done[t] for t in node.terms])

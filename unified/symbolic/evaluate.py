@@ -21,6 +21,7 @@ from unified.symbolic.nodes import (
     Map,
     Softmax,
     Var,
+    Window,
     Zero,
     walk,
 )  # fmt: skip
@@ -125,6 +126,12 @@ def _node(
         found = _full(shape, 0, algebra)
         for k in range(shape[0]):
             found[k, k] = 1
+        return found
+    if isinstance(node, Window):
+        found = _full(shape, 0, algebra)
+        for h, i in np.ndindex(shape[:2]):
+            if 0 <= node.met(h, i) < shape[2]:
+                found[h, i, node.met(h, i)] = 1
         return found
     if isinstance(node, Add):
         total = done[node.terms[0]]

@@ -14,6 +14,7 @@ import sympy
 
 from unified.base.errors import bad_input
 from unified.symbolic.axis import Axis
+from unified.symbolic.convolution import fitted, windows_of
 from unified.symbolic.nodes import (
     Add,
     Delta,
@@ -25,6 +26,7 @@ from unified.symbolic.nodes import (
     Map,
     Softmax,
     Var,
+    Window,
     Zero,
     walk,
 )  # fmt: skip
@@ -83,6 +85,10 @@ def _checked(expr: Expr, dims: Mapping[str, int]) -> dict[str, int]:
     unknown = sorted(str(k) for k in dims if k not in needed)
     if unknown:
         raise bad_input("dims", f"sizes for the axes {listed}", ", ".join(unknown), "drop them")
+    windows = windows_of(expr)
+    if windows:
+        good = {Axis(k): v for k, v in dims.items() if isinstance(v, Integral)}
+        dims = {**dims, **{a.name: n for a, n in fitted(windows, good).items()}}
     missing = sorted(needed - dims.keys())
     if missing:
         raise bad_input(
@@ -127,6 +133,8 @@ def _entries(x: Expr, done: Mapping[Expr, Entries], sizes: Mapping[str, int]) ->
         return {s: sympy.Integer(0) for s in slots}
     if isinstance(x, Delta):
         return {s: sympy.Integer(int(s[0] == s[1])) for s in slots}
+    if isinstance(x, Window):
+        return {s: sympy.Integer(int(s[2] == s[0] * x.stride + s[1] - x.padding)) for s in slots}
     if isinstance(x, Add):
         return {s: sympy.Add(*(done[t][s] for t in x.terms)) for s in slots}
     if isinstance(x, Einsum):

@@ -35,6 +35,7 @@ from unified.symbolic.nodes import (
     Map,
     Softmax,
     Var,
+    Window,
     Zero,
 )  # fmt: skip
 
@@ -100,6 +101,8 @@ class Typesetter:
             return Tex(text, level, symmetric, key=(0, natural(x.name)))
         if isinstance(x, Zero):
             return Tex(r"\mathbf{0}" if x.ndim else "0", symmetric=symmetric)
+        if isinstance(x, Window):
+            raise Stuck
         if isinstance(x, Delta):
             return IDENTITY
         if isinstance(x, Inv):

@@ -29,6 +29,7 @@ from unified.symbolic.nodes import (
     Map,
     Softmax,
     Var,
+    Window,
     Zero,
 )  # fmt: skip
 
@@ -61,6 +62,11 @@ class IndexNotation:
             return Tex("0")
         if isinstance(x, Delta):
             return Tex(rf"\delta_{{{''.join(at)}}}")
+        if isinstance(x, Window):
+            h, i, u = at
+            step = f"{x.stride} {h}" if x.stride > 1 else h
+            shift = f" - {x.padding}" if x.padding else ""
+            return Tex(rf"\delta_{{{u},\, {step} + {i}{shift}}}")
         if isinstance(x, Map):
             coef, tex = law_tex(x.fn, self.entry(x.arg, at), (1, ""), scalar=True)
             return _times(coef, "", tex)

@@ -120,6 +120,33 @@ class Delta(Expr):
         return _intern(Delta, (axis, axis), "")
 
 
+class Window(Expr):
+    """Which input a kernel entry meets at an output: P[h, i, u] = 1 iff u = h·stride + i − padding.
+
+    Axes: output, kernel, input. A convolution is a product with one of these per direction, so
+    its derivatives need no rule of their own. `width` is the size of the kernel axis if it is
+    fixed (pooling); else kernels say it.
+    """
+
+    __slots__ = ("padding", "stride", "width")
+    stride: int
+    padding: int
+    width: int | None
+
+    @staticmethod
+    def make(
+        axes: tuple[Axis, Axis, Axis], stride: int, padding: int, width: int | None = None
+    ) -> Window:
+        return _intern(
+            Window, axes, f"{stride}|{padding}|{width}",
+            stride=stride, padding=padding, width=width,
+        )  # fmt: skip
+
+    def met(self, h: int, i: int) -> int:
+        """The input position that kernel entry i meets at output h; outside it is padding."""
+        return h * self.stride + i - self.padding
+
+
 class Einsum(Expr):
     """coef · Σ over the labels that are not in the output of the product of the factors.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from unified.base.errors import AxisError, bad_input
+from unified.base.errors import AxisError, InputError, bad_input
 from unified.symbolic import field, floating
 from unified.symbolic.assume import Assumption, Prepared, prepare
 from unified.symbolic.axis import Axis, indices
 from unified.symbolic.build import as_expr
 from unified.symbolic.canonical import TooLarge, canonical
 from unified.symbolic.contract import contract
+from unified.symbolic.convolution import fitted, windows_of
 from unified.symbolic.evaluate import evaluate
-from unified.symbolic.nodes import Einsum, Expr, walk
+from unified.symbolic.nodes import Einsum, Expr, Window, walk
 from unified.symbolic.proof import Counterexample, Proof
 from unified.symbolic.tiers import AGREE, DIFFER, exact, numeric
 
@@ -45,7 +47,11 @@ def prove(
     assumptions = tuple(assume)
     ready = prepare((left, right), assumptions)
     names = sorted({a.name for r in ready.roots for a in axes_of(r)})
-    sets = dimension_sets(names) if dims is None else tuple(_checked(d, names) for d in dims)
+    windows = windows_of(*ready.roots)
+    sets = (
+        dimension_sets(names, windows) if dims is None
+        else tuple(_checked(d, names, windows) for d in dims)
+    )  # fmt: skip
     if not isinstance(draws, int) or draws < 1:
         raise bad_input("draws", "a positive integer", repr(draws), "use draws=2")
 
@@ -119,26 +125,56 @@ def axes_of(x: Expr) -> set[Axis]:
     return found
 
 
-def dimension_sets(names: Sequence[str]) -> tuple[dict[str, int], ...]:
+def dimension_sets(
+    names: Sequence[str], windows: Sequence[Window] = ()
+) -> tuple[dict[str, int], ...]:
     """Five sets of sizes: within a set all axes differ and none is 1.
 
-    Without any axis there is nothing to vary, and the one empty set is returned.
+    Without any axis there is nothing to vary, and the one empty set is returned. Sizes that
+    `windows` determine follow from the others, and may coincide with them.
     """
     if not names:
         return ({},)
     top = max(7, len(names) + 4)
     choose = random.Random("|".join(names))
     found: list[dict[str, int]] = []
-    while len(found) < SETS:
+    for attempt in itertools.count():
+        if len(found) == SETS:
+            break
         sizes = choose.sample(range(2, top), len(names))
         one = dict(zip(names, sizes, strict=True))
-        if one not in found:
+        if windows:
+            one = _consistent(one, windows, least=max(1, 3 - attempt // 100))
+        if one and one not in found:
             found.append(one)
     return tuple(found)
 
 
-def _checked(dims: Mapping[Any, int], names: Sequence[str]) -> dict[str, int]:
+def _consistent(
+    sizes: Mapping[str, int], windows: Sequence[Window], least: int
+) -> dict[str, int]:
+    """The sizes with those of outputs and fixed kernels put right; empty if they cannot be.
+
+    Outputs below `least` are refused: in an output of one entry many errors do not show.
+    """
+    made = {w.axes[0] for w in windows if w.axes[0] is not w.axes[2]}
+    made |= {w.axes[1] for w in windows if w.axes[0] is w.axes[2] or w.width is not None}
+    try:
+        found = fitted(windows, {Axis(k): v for k, v in sizes.items() if Axis(k) not in made})
+    except InputError:
+        return {}
+    if min(found[w.axes[0]] for w in windows) < least:
+        return {}
+    return {k: found[Axis(k)] for k in sizes}
+
+
+def _checked(
+    dims: Mapping[Any, int], names: Sequence[str], windows: Sequence[Window] = ()
+) -> dict[str, int]:
     found = {k.name if isinstance(k, Axis) else str(k): v for k, v in dims.items()}
+    if windows:
+        found = {a.name: n for a, n in fitted(
+            windows, {Axis(k): v for k, v in found.items()}).items()}  # fmt: skip
     for name in names:
         size = found.get(name)
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:

@@ -13,6 +13,7 @@ from unified.symbolic.nodes import (
     Map,
     Softmax,
     Var,
+    Window,
     Zero,
     walk,
     written_size,
@@ -62,6 +63,11 @@ def _entry(x: Expr, labels: tuple[int, ...], fresh: list[int]) -> Signed:
         return 1, "0", _ATOM
     if isinstance(x, Delta):
         return 1, "delta" + _slots(labels), _ATOM
+    if isinstance(x, Window):
+        h, i, u = map(_letter, labels)
+        step = f"{x.stride}*{h}" if x.stride > 1 else h
+        shift = f"-{x.padding}" if x.padding else ""
+        return 1, f"[{u}=={step}+{i}{shift}]", _ATOM
     if isinstance(x, Add):
         return _sum(x, labels, fresh)
     if isinstance(x, Einsum):
