@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="digits, or a folder with the four files of MNIST or Fashion-MNIST")
     parser.add_argument("--nets", metavar="A,B", help="only these nets")
     parser.add_argument("--seeds", type=int, default=5, help="independent seeds (5)")
-    parser.add_argument("--epochs", type=int, help="passes over the data (20 digits, 40 folder)")
+    parser.add_argument("--epochs", type=int,
+                        help="passes over the data (20; 25 from 20 000 images on)")
     parser.add_argument("--out", default="out", metavar="DIR", help="where checkpoints go")
     parser.add_argument("--json", metavar="FILE", help="also write every run to FILE")
 
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
             raise bad_input(f"--{name}", "at least 1", value, "raise it")
     data = datasets.load(args.data)
     nets = contests(data, args.nets.split(",") if args.nets else None)
-    epochs = args.epochs or (40 if len(data.x_train) >= BIG else 20)
+    epochs = args.epochs or (25 if len(data.x_train) >= BIG else 20)
     x, x_test = standardised(data)
     rows: list[dict[str, Any]] = []
     for net in nets:
@@ -60,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         from unified.report.results import environment
 
-        facts = {"data": data.name, "table": table, "rows": rows, "environment": environment()}
+        facts = {"data": Path(data.name).name, "table": table, "rows": rows,
+                 "environment": environment()}  # fmt: skip
         atomic_write_text(Path(args.json), json.dumps(facts, indent=1))
     far = [f"{t['rule']} on {t['net']}" for t in table if not t["close"]]
     if far:

@@ -86,7 +86,7 @@ class FieldNewton(AbstractMethod):
             move, _ = batched.solve_pivoted(matrix, f)
         else:
             swept = system.flat(sweep(system, state))
-            quick = jnp.linalg.norm(system.flow(swept), axis=-1) <= 0.3 * old
+            quick = jnp.linalg.norm(system.flow(swept), axis=-1) <= 0.6 * old
             small = jnp.finfo(z.dtype).eps * (1.0 + jnp.linalg.norm(z, axis=-1))
 
             def solved() -> Any:

@@ -52,8 +52,8 @@ class Messages:
         read = set(_variables(jaxpr.outvars))
         for eqn in reversed(jaxpr.eqns):
             who = owner[eqn.outvars[0]]
-            again = eqn.primitive.name in CHEAP and who != NOBODY and not read.isdisjoint(eqn.outvars)
-            if who == MANY or again:
+            cheap = who != NOBODY and eqn.primitive.name in CHEAP
+            if who == MANY or (cheap and not read.isdisjoint(eqn.outvars)):
                 meet.insert(0, eqn)
                 read |= set(_variables(eqn.invars))
                 read -= set(eqn.outvars)
@@ -98,8 +98,11 @@ class _Part:
         used = [v for eqn in eqns for v in _variables(eqn.invars)] + _variables(out)
         self.out = out
         self._needs = [v for v in dict.fromkeys(used) if v not in own]
+        told = jaxpr.debug_info._replace(
+            arg_names=("",) * len(self._needs), result_paths=("",) * len(out)
+        )
         self._jaxpr = jaxpr.replace(
-            constvars=[], invars=self._needs, outvars=out, eqns=eqns, debug_info=None
+            constvars=[], invars=self._needs, outvars=out, eqns=eqns, debug_info=told
         )
 
     def values(self, known: dict[Any, Any]) -> list[Any]:
@@ -158,7 +161,7 @@ def _without_repeats(jaxpr: Any) -> Any:
             kept.append(eqn)
         same |= zip(eqn.outvars, first.outvars, strict=True)
     out = [v if isinstance(v, Literal) else same.get(v, v) for v in jaxpr.outvars]
-    return jaxpr.replace(eqns=kept, outvars=out, debug_info=None)
+    return jaxpr.replace(eqns=kept, outvars=out)
 
 
 def _variables(atoms: Any) -> list[Any]:

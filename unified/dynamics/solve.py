@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from unified.base.errors import bad_input
@@ -119,7 +120,8 @@ def relax_arrays(
     def going(carry: Any) -> Any:
         return jnp.any(carry[1][4])
 
-    def moved(state: Any, memory: Any, grad: Any, _: Any, active: Any) -> Any:
+    def moved(turn: int, state: Any, memory: Any, grad: Any, _: Any, active: Any) -> Any:
+        system.turn = turn
         new, remembered = method.step(system, state, grad, memory)
         state = {k: held(active, new[k], state[k]) for k in state}
         memory = jax.tree.map(lambda a, b: held_memory(active, a, b), remembered, memory)
@@ -128,11 +130,9 @@ def relax_arrays(
     def cycle(carry: Any) -> Any:
         t, at, steps = carry
         steps = steps + at[4]
-        for system.turn in range(method.turns(system)):
-            if system.turn == 0:
-                at = moved(*at)
-            else:  # some turns cost matrix products
-                at = lax.cond(jnp.any(at[4]), moved, lambda *at: at, *at)
+        at = moved(0, *at)
+        for turn in range(1, method.turns(system)):  # worth a branch: they cost matrix products
+            at = lax.cond(jnp.any(at[4]), partial(moved, turn), lambda *at: at, *at)
         *rest, active = at
         return t + 1, (*rest, active & (t + 1 < method.max_steps)), steps
 

@@ -132,9 +132,7 @@ class FixedPoint(AbstractMethod):
             return swept, memory
         return self._mixed(system, state, swept, memory)
 
-    def _mixed(
-        self, system: System, state: State, swept: State, memory: Any
-    ) -> tuple[State, Any]:
+    def _mixed(self, system: System, state: State, swept: State, memory: Any) -> tuple[State, Any]:
         """The combination of past sweeps with the least residual."""
         import jax.numpy as jnp
 

@@ -77,7 +77,7 @@ def implicit_field(estimator: AbstractEstimator, program: Program, values: Value
 
     free = field_rest(program, values, estimator, [0.0])
     tol = estimator.tolerance(program)
-    solved = costates_at(program, values, free.state, 1.0, None, tol)
+    solved = costates_at(program, values, free.state, 1.0, estimator.method, tol)
     grad = sensitivity(program, values, free.state, solved.state, 1.0)
     loss = mean_cost(program, values, free.state)
     good = (free.code == CODE["converged"]) & (solved.code != CODE["converged"])
