@@ -47,7 +47,7 @@ def test_messages_give_the_gradient_and_the_curvature(name):
 
 @pytest.mark.parametrize("name", NETS)
 def test_messages_of_one_nudge_serve_another(name):
-    """Nudged phases go on from what the free one told; told with its β, they would rest elsewhere."""
+    """Nudged phases go on from what the free one told; with its β told they rest elsewhere."""
     program, values, state = made(name, [0.0])
     nudged = {**values, "beta": np.asarray([0.2, -0.2])}
     method = un.FixedPoint(300)
@@ -58,10 +58,10 @@ def test_messages_of_one_nudge_serve_another(name):
         options = {"backward": True}
         fresh = relax_arrays(program, nudged, start, method, 1e-10, **options)
         again = relax_arrays(program, nudged, start, method, 1e-10, told=free.told, **options)
-    assert isinstance(again, Rest) and np.all(again.residual <= 1e-10)
-    assert np.array_equal(fresh.steps, again.steps) and np.all(again.steps > 0)
-    for k in state:
-        np.testing.assert_allclose(again.state[k], fresh.state[k], rtol=0, atol=1e-13)
+        assert isinstance(again, Rest) and np.all(again.residual <= 1e-10)
+        assert np.array_equal(fresh.steps, again.steps) and np.all(again.steps > 0)
+        for k in state:
+            np.testing.assert_allclose(again.state[k], fresh.state[k], rtol=0, atol=1e-13)
 
 
 def test_a_step_costs_each_product_once():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from unified.base.errors import bad_input
 from unified.dynamics.hessian import FactoredHessian, has_one_hessian
@@ -30,8 +30,6 @@ class Exact(AbstractMethod):
     Raises: InputError for an energy (with its cost) that is not quadratic in its states.
     Reference: Golub & Van Loan (2013), 4.5; Higham (2002), chapter 12 (iterative refinement).
     """
-
-    costly: ClassVar[bool] = True
 
     max_steps: int = 5
 

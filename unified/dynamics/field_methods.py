@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from unified.base.errors import bad_input
 from unified.dynamics import batched
@@ -60,8 +60,6 @@ class FieldNewton(AbstractMethod):
     by GMRES, are only for the rest.
     Reference: Kelley & Keyes (1998), SIAM J. Numer. Anal. 35, 508 (pseudo-transient continuation).
     """
-
-    costly: ClassVar[bool] = True
 
     linear: str = "auto"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from unified.base.errors import bad_input
 from unified.codegen.error_kernels import COVARIANCE, obstacle
@@ -190,7 +190,6 @@ class GaussNewton(AbstractMethod):
     Reference: Nocedal & Wright (2006), 10.3; theory page C4 for the linear net.
     """
 
-    costly: ClassVar[bool] = True
     halvings: int = 30
 
     def __post_init__(self) -> None:

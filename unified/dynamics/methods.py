@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from unified.base.errors import bad_input
 from unified.dynamics import batched
@@ -22,8 +22,6 @@ class AbstractMethod:
     A step gets the state, the gradient ∂F/∂s there and the memory, and returns the next state and
     memory; every sample goes its own way, so a result does not depend on the batch around it.
     """
-
-    costly: ClassVar[bool] = False  # a step is worth a branch that leaves it out when all rest
 
     max_steps: int = 100
 
