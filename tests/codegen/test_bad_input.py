@@ -15,7 +15,6 @@ STATE = {"s1": np.ones((5, 4)), "s2": np.ones((5, 2))}
 NET = un.emit(un.energies.hopfield([3, 4, 2]), un.costs.squared(), backend="numpy")
 BARE = un.emit(un.energies.hopfield([3, 4, 2]), backend="numpy")
 LOOP = un.emit(un.energies.recurrent(3), backend="numpy")
-GRID = un.emit(un.Energy((W * W).sum(), [W]), backend="numpy")
 P = NET.init(0)
 FREE = un.Phase.free(X)
 
@@ -76,8 +75,6 @@ CASES = {
     "half a direction": (lambda: NET.hvp(STATE, P, FREE, {"s1": STATE["s1"]}), "direction", "'s2'"),
     "one direction for all": (lambda: NET.hvp(STATE, P, FREE, {k: v[0] for k, v in STATE.items()}),
                               "direction", "5 samples"),
-    "hessian of a matrix state": (lambda: GRID.hessian({"W": np.ones((2, 3))}, {}, un.Phase.free()),
-                                  "state W", "vector"),
     "unknown backend": (lambda: un.emit(NET.model, backend="torch"), "backend", "'torch'"),
     "unknown dtype": (lambda: un.emit(NET.model, dtype="float16"), "dtype", "'float16'"),
     "no energy": (lambda: un.emit(s.sq()), "energy", "Einsum"),

@@ -259,6 +259,7 @@ def test_a_chain_without_a_minimum_is_reported(certify):
         un.relax(bad, at, un.Phase.free(np.ones((3, 4))), certify=certify)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", [
     un.Implicit(), un.Centered(0.01), un.Holomorphic(0.1, 4), un.PredictiveCoding(),
 ], ids=str)  # fmt: skip
@@ -274,6 +275,7 @@ def test_gradients_of_chains_are_those_of_newton(estimator):
     assert un.relative_error(found.grad, newton(program, params, x, y).grad) < 1e-12
 
 
+@pytest.mark.slow
 def test_the_lowest_curvature_of_a_long_chain_is_numpys():
     """Lanczos on H itself finds the end of a chain's spectrum slowly, and from above."""
     program = un.emit(un.energies.predictive([60] * 8, f="identity"), un.costs.squared())

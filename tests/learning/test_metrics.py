@@ -79,7 +79,7 @@ def truth(net):
 ESTIMATORS = [
     un.Implicit(metric=SKEW),
     un.Centered(1e-4, metric=SKEW),
-    un.Holomorphic(0.02, 6, metric=SKEW),
+    pytest.param(un.Holomorphic(0.02, 6, metric=SKEW), marks=pytest.mark.slow),
 ]
 
 

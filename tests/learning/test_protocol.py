@@ -67,11 +67,19 @@ def test_every_estimator_is_under_this_protocol():
     tested = {type(case[0]) for case in ESTIMATORS.values()}
     public = public_estimators()
     assert {c.__name__ for c in public - tested} == set()
-    ours = {c for c in leaves(AbstractEstimator) if c.__module__.startswith("unified.")}
+    ours = {c for c in leaves(AbstractEstimator) if c.__module__.startswith("unified.learning")}
     assert {c.__name__ for c in ours - public} == set()
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+SLOW = ("fluctuations", "thermal nudge", "richardson, one-sided", "coding, truncated")
+
+
+def in_turn(names):
+    """The rows to test; those that mostly repeat another row's code, or sample, are slow."""
+    return [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in names]
+
+
+@pytest.mark.parametrize("name", in_turn(ESTIMATORS))
 def test_an_estimate_has_the_declared_shape(program, estimate, name):
     """Code that trains with one estimator must be able to take any other."""
     estimator, net, order, phases, _ = ESTIMATORS[name]
@@ -93,7 +101,7 @@ def test_an_estimate_has_the_declared_shape(program, estimate, name):
     assert all(c in text for c in estimator.conditions) and "bound" in text
 
 
-@pytest.mark.parametrize("name", [n for n in ESTIMATORS if "unrolled" not in n])
+@pytest.mark.parametrize("name", in_turn(n for n in ESTIMATORS if "unrolled" not in n))
 def test_the_loss_is_the_batch_mean_cost_of_the_free_phase(program, estimate, name):
     """Learning curves of different rules could otherwise not be drawn in one figure."""
     estimator, net, *_ = ESTIMATORS[name]
@@ -113,7 +121,7 @@ def test_one_phase_rules_on_other_energies_still_read_the_free_loss(estimate):
     assert found.loss == pytest.approx(estimate("hopfield", un.Implicit()).loss, rel=1e-9)
 
 
-@pytest.mark.parametrize("name", [n for n in ESTIMATORS if n != "differences"])
+@pytest.mark.parametrize("name", in_turn(n for n in ESTIMATORS if n != "differences"))
 def test_the_gradient_is_the_mean_over_the_batch(program, name):
     """A sum, or a mean taken twice, turns the batch size into a learning rate."""
     estimator, net, *_ = ESTIMATORS[name]
@@ -128,7 +136,7 @@ def test_the_gradient_is_the_mean_over_the_batch(program, name):
     assert whole.loss == pytest.approx(np.mean([q.loss for q in parts]), rel=1e-9)
 
 
-@pytest.mark.parametrize("name", [n for n, c in ESTIMATORS.items() if c[-1] is not None])
+@pytest.mark.parametrize("name", in_turn(n for n, c in ESTIMATORS.items() if c[-1] is not None))
 def test_an_unconverged_phase_is_never_used_silently(program, name):
     """A gradient from states still moving looks like any other gradient."""
     _, net, _, phases, cut = ESTIMATORS[name]

@@ -69,7 +69,9 @@ def error(name, estimator):
     return un.relative_error(grad(name, estimator).grad, backprop(name))
 
 
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if "," not in n else n for n in NETS]
+)
 @pytest.mark.parametrize(
     "estimator", [un.FixedPrediction(), un.FixedPrediction(steps=3), un.ZeroDivergence()], ids=str
 )

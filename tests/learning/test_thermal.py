@@ -97,6 +97,7 @@ def test_the_estimate_states_its_error(bell):
     assert f"ESS >= {found.ess.min():.0f}" in text and "R-hat <= 1.00" in text
 
 
+@pytest.mark.slow
 def test_error_falls_as_the_square_root_of_draws_and_is_what_it_says(bell):
     """Error bars off by 2 make every comparison with another estimator a coin toss."""
     p, params, x, y = bell
