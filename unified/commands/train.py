@@ -8,6 +8,7 @@ import json
 import sys
 from functools import lru_cache
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from unified.base.errors import bad_input
@@ -49,12 +50,13 @@ def run(args: argparse.Namespace) -> int:
         inputs, tests = net.images(x), net.images(x_test)
         for rule, estimator in {**net.rules, "exact": net.exact}.items():
             for seed in range(args.seeds):
-                found = _fit(net, rule, estimator, (inputs, data.y_train), (tests, data.y_test),
-                             seed, epochs, Path(args.out))  # fmt: skip
+                found, resumed = _fit(net, rule, estimator, (inputs, data.y_train),
+                                      (tests, data.y_test), seed, epochs,
+                                      Path(args.out))  # fmt: skip
                 rows.append({
                     "net": net.name, "rule": rule, "seed": seed, "epochs": epochs,
                     "test_error": float(found.test_error[-1]), "loss": float(found.loss[-1]),
-                    "seconds": found.seconds, "estimator": str(estimator),
+                    "seconds": None if resumed else found.seconds, "estimator": str(estimator),
                 })  # fmt: skip
     table = summary(rows)
     _show(table)
@@ -96,10 +98,15 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "exact_mean": float(exact.mean()), "exact_sd": _spread(exact),
                 "difference": float(apart.mean()), "half_width": None if half is None else
                 float(half), "close": bool(abs(apart.mean()) <= POINTS),
-                "seconds": float(np.median([r["seconds"] for r in mine])),
-                "exact_seconds": float(np.median([r["seconds"] for r in runs["exact"]])),
+                "seconds": _seconds(mine), "exact_seconds": _seconds(runs["exact"]),
             })  # fmt: skip
     return found
+
+
+def _seconds(runs: list[dict[str, Any]]) -> float | None:
+    """The median wall time of the fits made from beginning to end in one process."""
+    whole = [r["seconds"] for r in runs if r["seconds"] is not None]
+    return float(median(whole)) if whole else None
 
 
 def _spread(values: Any) -> float | None:
@@ -107,19 +114,22 @@ def _spread(values: Any) -> float | None:
 
 
 def _fit(net: Any, rule: str, estimator: Any, train: tuple[Any, Any], test: tuple[Any, Any],
-         seed: int, epochs: int, out: Path) -> Any:  # fmt: skip
-    """One fit with its checkpoint, whose name carries what the run depends on."""
+         seed: int, epochs: int, out: Path) -> tuple[Any, bool]:  # fmt: skip
+    """One fit, and whether it went on from its checkpoint, named by what the run depends on."""
     from unified.learning import fit
 
     steps = epochs * (len(train[0]) // net.batch)
     setting = repr((epochs, net.rate, net.batch, str(estimator), train[0].shape, net.drive))
     mark = hashlib.sha256(setting.encode() + train[0].tobytes()).hexdigest()[:12]
     name = f"{net.name}-{rule.replace(' ', '-')}-seed{seed}-{mark}.ckpt"
-    return fit(
+    path = out / "train" / name
+    resumed = path.exists()
+    found = fit(
         net.program, estimator, *train, key=seed, epochs=epochs, batch_size=net.batch,
         optimizer=optimizer(net.rate, steps), params=net.start(seed, train[0]), test=test,
-        checkpoint=out / "train" / name, progress=True,
+        checkpoint=path, progress=True,
     )  # fmt: skip
+    return found, resumed
 
 
 @lru_cache
@@ -134,13 +144,16 @@ def _show(table: list[dict[str, Any]]) -> None:
     def told(mean: float, sd: float | None) -> str:
         return f"{mean:.2f} %" if sd is None else f"{mean:.2f} ± {sd:.2f} %"
 
+    def took(seconds: float | None) -> str:
+        return "resumed" if seconds is None else f"{seconds:.1f}"
+
     lines = [COLUMNS]
     for t in table:
         gap = f"{t['difference']:+.2f}"
         gap += "" if t["half_width"] is None else f" ± {t['half_width']:.2f}"
         lines.append((t["net"], t["rule"], told(t["mean"], t["sd"]),
                       told(t["exact_mean"], t["exact_sd"]), gap + " points",
-                      f"{t['seconds']:.1f} (exact {t['exact_seconds']:.1f})"))  # fmt: skip
+                      f"{took(t['seconds'])} (exact {took(t['exact_seconds'])})"))  # fmt: skip
     widths = [max(len(line[k]) for line in lines) for k in range(len(COLUMNS))]
     for line in lines:
         print("  ".join(word.ljust(w) for word, w in zip(line, widths, strict=True)).rstrip())
