@@ -207,7 +207,6 @@ def test_no_gradient_without_a_stable_rest_point(estimator):
         estimator(program, params, x, y)
     found = estimator(program, params, x, y, throw=False)
     assert found.status.tolist() == ["unstable", "converged"]
-    assert np.all(np.isfinite(found.grad["W"]))
 
 
 def test_an_estimator_says_that_a_net_cycles():

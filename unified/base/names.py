@@ -38,3 +38,10 @@ def check_identifier(name: object, what: str = "name") -> str:
         remedy = "use letters, digits and underscores, starting with a letter"
         raise bad_input(f"{what} name", expected, shown, remedy)
     return str(name)
+
+
+def fresh_name(name: str, taken: set[str]) -> str:
+    """`name`, with underscores added until nothing in `taken` is called so."""
+    while name in taken:
+        name += "_"
+    return name

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from unified.base.names import fresh_name
 from unified.codegen.error_kernels import COVARIANCE, ErrorKernels
 from unified.energies.cost import Cost
 from unified.energies.energy import Energy
@@ -48,16 +49,16 @@ class Kernels:
             self.total = add(energy.expr, multiply(self.beta, cost.expr), flatten=False)
         self.data = (*energy.inputs, *((cost.target,) if cost else ()))
         taken = {v.name for v in (*energy.variables.values(), *self.data)}
-        self.directions = {s.name: Var.make(_fresh(f"v_{s.name}", taken), s.axes)
+        self.directions = {s.name: Var.make(fresh_name(f"v_{s.name}", taken), s.axes)
                            for s in energy.states}  # fmt: skip
-        self.stiffness = {s: Var.make(_fresh(f"d_{s.name}", taken), s.axes)
+        self.stiffness = {s: Var.make(fresh_name(f"d_{s.name}", taken), s.axes)
                           for s in energy.states}  # fmt: skip
         led = (*energy.states, *self.directions.values(), *self.stiffness.values())
         both: dict[Var, tuple[Axis, ...]] = dict.fromkeys(led, LEAD)
         self.batch: dict[Var, Var] = {v: _lead(v, axs) for v, axs in both.items()}
         self.batch |= {v: _lead(v, (BATCH,)) for v in self.data}
         self.batch[self.beta] = _lead(self.beta, (PHASE,))
-        self.errors = ErrorKernels.of(energy, cost, lambda name: _fresh(name, taken))
+        self.errors = ErrorKernels.of(energy, cost, lambda name: fresh_name(name, taken))
         if self.errors is not None:
             self.batch |= {v: _lead(v, LEAD) for v in self.errors.variables}
         self.weight = Var.make("weight", (PHASE,))
@@ -270,11 +271,3 @@ def _count_windows(x: Expr) -> float:
     if isinstance(x, Add):
         return float("inf")
     return sum(isinstance(f, Window) for f in x.children)
-
-
-def _fresh(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "_"
-    return name
-
-

@@ -8,6 +8,7 @@ from functools import cached_property
 import sympy
 
 from unified.base.errors import bad_input
+from unified.base.names import fresh_name
 from unified.energies.energy import Energy
 from unified.energies.initial import Initial
 from unified.symbolic.axis import Axis
@@ -59,7 +60,7 @@ class Field:
         self.params, self.inputs = tuple(params), tuple(inputs)
         self.sizes, self.start, self.name = dict(sizes or {}), dict(start or {}), name
         taken = {v.name for v in (*self.states, *self.params, *self.inputs)}
-        self.costates = tuple(Var.make(_fresh(f"adj_{s.name}", taken), s.axes) for s in self.states)
+        self.costates = tuple(Var.make(fresh_name(f"adj_{s.name}", taken), s.axes) for s in self.states)
         terms = [total(a * f) for a, f in zip(self.costates, velocity.values(), strict=True)]
         names = [s.name for s in self.states]
         if output is not None and getattr(output, "name", output) not in names:
@@ -157,9 +158,3 @@ class Field:
             f"Field({self.name}: states {listed(self.states)}; params {listed(self.params)}; "
             f"inputs {listed(self.inputs)})"
         )
-
-
-def _fresh(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "_"
-    return name
