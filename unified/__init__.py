@@ -46,6 +46,8 @@ _EXPORTS: dict[str, str] = {
     **{name: f"unified.learning:{name}" for name in _LEARNING.split()},
     "validate_gradient": "unified.report.validation:validate_gradient",
     "data": "unified.data",
+    "inference": "unified.inference",
+    "meanfield": "unified.meanfield",
     "report": "unified.report",
     "errors": "unified.base.errors",
 }

@@ -76,7 +76,8 @@ def _measure(name: str, program: Any, params: Any, held: Any, x: Any, y: Any) ->
             f"exact chain {name}", f"block solve / dense inverse of {len(hessian)} units",
             times.ratio("block", "inverse"), 1 / AT_LEAST, seconds=times.median("block"),
             inverse_seconds=times.median("inverse"), cholesky_seconds=times.median("cholesky"),
-            ratio_to_cholesky=times.ratio("block", "cholesky"), steps=int(np.max(np.asarray(rest.steps))),
+            ratio_to_cholesky=times.ratio("block", "cholesky"),
+            steps=int(np.max(np.asarray(rest.steps))),
             # As NumPy: outside its context JAX would round a double to single precision.
             residual=float(np.max(np.asarray(rest.residual))),
             condition=float(spectrum[-1] / spectrum[0]),

@@ -60,7 +60,9 @@ class Field:
         self.params, self.inputs = tuple(params), tuple(inputs)
         self.sizes, self.start, self.name = dict(sizes or {}), dict(start or {}), name
         taken = {v.name for v in (*self.states, *self.params, *self.inputs)}
-        self.costates = tuple(Var.make(fresh_name(f"adj_{s.name}", taken), s.axes) for s in self.states)
+        self.costates = tuple(
+            Var.make(fresh_name(f"adj_{s.name}", taken), s.axes) for s in self.states
+        )
         terms = [total(a * f) for a, f in zip(self.costates, velocity.values(), strict=True)]
         names = [s.name for s in self.states]
         if output is not None and getattr(output, "name", output) not in names:

@@ -1,0 +1,1 @@
+"""Nudged relaxation as MAP inference, and the posterior around it, checked against PyMC."""

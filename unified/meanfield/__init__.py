@@ -1,0 +1,1 @@
+"""Wide networks: Wasserstein gradient flows of one functional, by every method."""
