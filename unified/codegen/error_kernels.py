@@ -117,6 +117,17 @@ class ErrorKernels:
         return tuple(readers[1:])
 
     @cached_property
+    def forward(self) -> bool:
+        """Whether the first states are the forward pass, which makes no errors."""
+        first = self.energy.start
+        states = [layer.state for layer in self.energy.layers if layer.state.name in first]
+        known = {s: first[s.name] for s in states}
+        return len(known) == len(self.energy.states) and all(
+            isinstance(substitute(layer.error, known), Zero)
+            for layer in self.energy.layers if layer.state in known
+        )  # fmt: skip
+
+    @cached_property
     def functions(self) -> list[tuple[str, str, Outputs]]:
         """Name, description and outputs of every function, one sample at a time."""
         free = [layer.state.name for layer in self.free]

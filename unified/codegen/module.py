@@ -41,7 +41,9 @@ class Module:
     @cached_property
     def functions(self) -> dict[str, Callable[..., tuple]]:
         """The live functions, run in a namespace that holds only the array library."""
-        space: dict[str, Any] = PRINTERS[self.backend].namespace() | {"__builtins__": {}}
+        # The array library imports parts of itself at first use, by the caller's builtins.
+        builtins = {"__import__": __import__}
+        space: dict[str, Any] = PRINTERS[self.backend].namespace() | {"__builtins__": builtins}
         exec(compile(self.source, "<generated>", "exec"), space)  # our own text
         return {name: space[name] for name in self.signatures}
 

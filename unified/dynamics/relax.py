@@ -18,7 +18,7 @@ from unified.dynamics.exact import default_method
 from unified.dynamics.methods import AbstractMethod, Newton
 from unified.dynamics.metric import AbstractMetric, require_metric
 from unified.dynamics.phase import Phase
-from unified.dynamics.solve import judge, relax_arrays, start_state
+from unified.dynamics.solve import judge, relax_arrays
 from unified.dynamics.stability import Stability, stability
 from unified.symbolic.nodes import Map, walk
 
@@ -169,12 +169,11 @@ def _relax(program: Program, values: Any, method: AbstractMethod, tol: Any, give
 
     names = [s.name for s in program.model.states]
     clean = {k: v for k, v in values.items() if not k.startswith("_")}
+    begin = None
     if given:
         begin = {n: values[f"_{n}"] for n in names}
         if jnp.iscomplexobj(clean["beta"]):
             begin = {n: v.astype(clean["beta"].dtype) for n, v in begin.items()}
-    else:
-        begin = start_state(program, clean)
     rest = relax_arrays(program, clean, begin, method, tol, metric=metric)
     energy = program.core("energy", {**clean, **rest.state})["F"]
     code = rest.code

@@ -70,15 +70,15 @@ def _widths(program: Program, values: Mapping[str, Any]) -> dict[str, tuple[int,
 
 
 def relax_arrays(
-    program: Program, values: Mapping[str, Any], start: State, method: AbstractMethod, tol: Any,
-    *, backward: bool = False, metric: AbstractMetric | None = None, system: Any = None,
+    program: Program, values: Mapping[str, Any], start: State | None, method: AbstractMethod,
+    tol: Any, *, backward: bool = False, metric: AbstractMetric | None = None, system: Any = None,
     told: Any = None, keep: bool = False,
 ) -> Rest:  # fmt: skip
     """Relax every phase and sample until its own residual is below `tol` (traceable).
 
-    `backward` tells layer-wise methods to begin at the output, where a nudge enters; `metric` is
-    what the flow follows and decides whether rest points are minima or saddles; `system` stands in
-    for that of the program (a field's velocity, say).
+    Without a `start` it begins at `start_state`. `backward` tells layer-wise methods to begin at
+    the output, where a nudge enters; `metric` is what the flow follows and decides whether rest
+    points are minima or saddles; `system` stands in for that of the program (a field's velocity).
 
     `told` is what a relaxation that ended at `start` told; `keep` asks to tell it in the result.
 
@@ -91,7 +91,8 @@ def relax_arrays(
 
     if system is None:
         system = System(program, values, backward=backward, metric=metric)
-    state = system.begin(start)
+    system.forward = start is None
+    state = system.begin(start_state(program, values) if start is None else start)
     system.told = told
     if isinstance(method, Exact) and not system.descends:
         raise bad_input("method", "one that finds saddles, since some units ascend in this metric",

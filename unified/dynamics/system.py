@@ -26,6 +26,7 @@ class System:
         self.program = program
         self.factored: Any = None  # ∂²F/∂s∂s, where a method needs it only once
         self.messages: Any = None  # what layers tell each other, where a method keeps it
+        self.forward = False  # whether relaxation began at the program's own first states
         self.turn: int | None = None  # which step of a cycle it is, for methods that have several
         self.told: Any = None  # the messages at the start, if known from another phase
         self.metric = Identity() if metric is None else metric

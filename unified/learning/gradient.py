@@ -224,8 +224,9 @@ def rest_at(
     if not jnp.iscomplexobj(beta):
         beta = beta.astype(program.dtype)
     values = {**values, "beta": beta}
-    start = start_state(program, values)
+    start = None
     if begin is not None:
+        start = start_state(program, values)
         start = {k: jnp.broadcast_to(begin[k], v.shape).astype(v.dtype) for k, v in start.items()}
     method = estimator.relaxer_for(program)
     rest = relax_arrays(
