@@ -44,7 +44,7 @@ class Problem:
         x: Any = None, y: Any = None, *, beta: float = 1.0, temperature: float = 1.0,
     ) -> Problem:  # fmt: skip
         """Check everything once. Without a cost there is nothing to nudge, and β is 0."""
-        program = _program(energy, cost)
+        program = program_of(energy, cost)
         runnable(program)
         strength = _real(beta) if cost is not None else 0.0
         check_temperature(temperature)
@@ -125,7 +125,7 @@ class Problem:
 
 
 @lru_cache(maxsize=64)
-def _program(energy: Energy, cost: Cost | CostFamily | None) -> Program:
+def program_of(energy: Energy, cost: Cost | CostFamily | None) -> Program:
     """One program per energy and cost, so that a sweep of laws compiles once."""
     return emit(energy, cost)
 
