@@ -24,7 +24,7 @@ from unified.dynamics.equilibrium import CODES
 from unified.dynamics.langevin import check_key, unmixed
 from unified.dynamics.mixing import mixed
 from unified.dynamics.solve import CODE, Rest
-from unified.learning.averages import SEGMENTS, averaged, pullback, stretches
+from unified.dynamics.averages import SEGMENTS, averaged, pullback, stretches
 from unified.learning.error_bound import Evidence
 from unified.learning.estimate import GradientEstimate, Raw
 from unified.learning.gradient import AbstractEstimator, Values, mean_cost, rest_at
