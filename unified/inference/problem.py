@@ -105,6 +105,24 @@ class Problem:
             at += n
         return found
 
+    def force(self, vector: Any) -> Any:
+        """−∂F/∂s at one stacked state (N,), stacked."""
+        state = self.unstack(np.asarray(vector, self.program.dtype))
+        return self.stack(self.program.force(state, self.params, self.phase))
+
+    def evaluate(self, name: str, vectors: Any) -> dict[str, Any]:
+        """A generated function ("energy", "cost", "force") at stacked states (K, N): (K, ...) each.
+
+        Equation: "energy" gives F = E + βC as {"F": (K,)}, "cost" C as {"C": (K,)}.
+        """
+        vectors = np.asarray(vectors, self.program.dtype)
+        # The states stand on the phase axis: then no data have to be repeated.
+        lifted = {k: v[:, None] for k, v in self.unstack(vectors).items()}
+        nudges = np.full(len(vectors), self.beta, self.program.dtype)
+        with self.program.precision:
+            found = self.program.function(name)({**self.values, **lifted, "beta": nudges})
+            return {k: np.asarray(v)[:, 0] for k, v in found.items()}
+
     @cached_property
     def units(self) -> list[str]:
         """A label per stacked unit, as s1[3]."""
