@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from unified.energies.cost import Cost, CostFamily
 from unified.energies.energy import Energy
 from unified.inference.groups import as_arviz, law_attrs
 from unified.inference.problem import Problem
+from unified.inference.proper import require_proper
 
 METHODS = ("exact", "laplace", "ti", "smc")
 
@@ -73,7 +74,7 @@ class EvidenceEstimate:
 
 
 def evidence(
-    energy: Energy, cost: Cost | CostFamily | None, params: Mapping[str, Any],
+    E: Energy, C: Cost | CostFamily | None, params: Mapping[str, Any],
     x: Any = None, y: Any = None, *, beta: float = 1.0, temperature: float = 1.0,
     method: str | None = None, **settings: Any,
 ) -> EvidenceEstimate:  # fmt: skip
@@ -92,7 +93,7 @@ def evidence(
     Reference: Gelman & Meng (1998), Statistical Science 13, 163 ("ti"); Del Moral, Doucet & Jasra
     (2006), JRSS B 68, 411 ("smc"); theory pages C4, D4.
     """
-    problem = Problem.of(energy, cost, params, x, y, beta=beta, temperature=temperature)
+    problem = Problem.of(E, C, params, x, y, beta=beta, temperature=temperature)
     return evidence_of(problem, method, **settings)
 
 
@@ -107,7 +108,9 @@ def evidence_of(problem: Problem, method: str | None = None, **settings: Any) ->
                         "a negative nudge is no likelihood")  # fmt: skip
     if method is None:
         method = "exact" if problem.program.kernels.quadratic else "ti"
-    known = {
+    require_proper(problem.at(0.0))
+    require_proper(problem)
+    known: dict[str, Callable[..., EvidenceEstimate]] = {
         "exact": evidence_wells.exact, "laplace": evidence_wells.by_laplace,
         "ti": evidence_path.by_integration, "smc": evidence_path.by_annealing,
     }  # fmt: skip

@@ -9,10 +9,11 @@ import numpy as np
 from unified.base.errors import ConvergenceError, bad_input
 from unified.dynamics.langevin import check_key, sample
 from unified.inference.evidence import EvidenceEstimate
-from unified.inference.laplace import hessian_at, laplace_of
+from unified.inference.gaussian import gaussian_law, hessian_at
+from unified.inference.laplace import laplace_of
 from unified.inference.modes import modes_of
 from unified.inference.problem import Problem
-from unified.inference.quadratic import energy_and_cost
+from unified.inference.quadratic import cost_of
 from unified.inference.smc import Annealed, anneal, reference_of
 
 AGREE = 0.5  # nats: a standard error between annealed runs beyond which they say nothing
@@ -47,7 +48,8 @@ def by_integration(
             found = sample(at.program, at.params, at.phase, at.temperature, key=(key + k) % 2**31,
                            draws=draws, chains=chains, warmup=warmup, spread=spread)  # fmt: skip
         except ConvergenceError as err:
-            raise ConvergenceError(f"evidence at beta={b:.3g} on the path: {err}", err.status) from err
+            told = f"evidence at beta={b:.3g} on the path: {err}"
+            raise ConvergenceError(told, err.status) from err
         means[k] = np.mean(found.cost)
         errors[k] = np.std(found.cost, ddof=1) / np.sqrt(found.ess["cost"])
     weights = clenshaw_curtis(nodes) * slopes / problem.temperature
@@ -107,15 +109,12 @@ def clenshaw_curtis(n: int) -> Any:
 def _exact_path(problem: Problem, stretch: float, tolerance: float) -> EvidenceEstimate:
     from scipy.integrate import quad_vec
 
-    energy, cost = energy_and_cost(problem)
-    heat = problem.temperature
-    laplace_of(problem.at(0.0))  # both ends can be normalised, so all laws between them can
-    laplace_of(problem)
+    cost, heat = cost_of(problem), problem.temperature
     seen: dict[float, float] = {}
 
     def integrand(u: float) -> float:
         (b,), (slope,) = _path(np.array([u]), problem.beta, stretch)
-        seen[b] = cost.mean(*(energy + cost.scaled(b)).law(heat))
+        seen[b] = cost.average(gaussian_law(problem.at(float(b))))
         return -slope * seen[b] / heat
 
     value, error = quad_vec(integrand, 0.0, 1.0, epsabs=tolerance, epsrel=1e-14, quadrature="gk15")
@@ -137,7 +136,7 @@ def _path(u: Any, beta: float, stretch: float) -> tuple[Any, Any]:
 def _stretch(problem: Problem) -> float:
     """κ at the mode of the free law; 0 where that says nothing."""
     free = laplace_of(problem.at(0.0))
-    more = hessian_at(problem.at(1.0), free.mode.state) - hessian_at(free.problem, free.mode.state)
+    more = hessian_at(problem.at(1.0), free.mean) - hessian_at(free.problem, free.mean)
     stiff = np.linalg.eigvals(free.inverse @ more)
     return float(np.clip(problem.beta * np.max(stiff.real), 0.0, 1e8))
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from unified.base.errors import bad_input
 from unified.inference.evidence import EvidenceEstimate
 from unified.inference.expansion import LARGEST, expansion
+from unified.inference.gaussian import gaussian_law
 from unified.inference.laplace import LaplaceLaw, laplace_of
 from unified.inference.problem import Problem
-from unified.inference.quadratic import energy_and_cost, require_quadratic
+from unified.inference.quadratic import cost_of
 
 
 def exact(problem: Problem) -> EvidenceEstimate:
     """The closed form of a Gaussian: two modes and two log-determinants."""
-    require_quadratic(problem, "method 'exact'", "use method='laplace', 'ti' or 'smc'")
+    if not problem.program.kernels.quadratic:
+        raise bad_input("method", "'laplace', 'ti' or 'smc' for an energy or cost that is not "
+                        "quadratic in the states", "'exact'", "choose one")  # fmt: skip
     nudged, free = _laws(problem)
     value = nudged.log_integral - free.log_integral
     return EvidenceEstimate(value, _rounding(nudged, free), "exact", "converged", problem,
@@ -25,7 +31,7 @@ def by_laplace(problem: Problem) -> EvidenceEstimate:
     nudged, free = _laws(problem)
     value = nudged.log_integral - free.log_integral
     more = [expansion(law) for law in (nudged, free)]
-    details = _pieces(nudged, free)
+    details: dict[str, Any] = _pieces(nudged, free)
     if more[0] is None or more[1] is None:
         status = f"no error estimate beyond {LARGEST} units; compare with method='ti' or 'smc'"
         return EvidenceEstimate(value, np.nan, "laplace", status, problem, details)
@@ -34,8 +40,8 @@ def by_laplace(problem: Problem) -> EvidenceEstimate:
     error = max(abs(parts[0] - parts[1]), _rounding(nudged, free))
     status = "converged"
     if max(map(abs, parts)) > 1:
-        status = (f"the next order in T is {parts[0]:.2g} and {parts[1]:.2g} nats, too large for an "
-                  "expansion; lower T, or use method='ti' or 'smc'")  # fmt: skip
+        status = (f"the next order in T is {parts[0]:.2g} and {parts[1]:.2g} nats, too large for "
+                  "an expansion; lower T, or use method='ti' or 'smc'")  # fmt: skip
     return EvidenceEstimate(value, error, "laplace", status, problem, details)
 
 
@@ -49,9 +55,8 @@ def evidence_by_output(problem: Problem) -> float:
     Raises: InputError if the energy or cost is not quadratic.
     Reference: theory pages C4 (log det H = log det S + ...), D4; Sylvester's determinant identity.
     """
-    energy, cost = energy_and_cost(problem)
-    beta, heat = problem.beta, problem.temperature
-    mean, cov = energy.law(heat)
+    mean, cov, _ = gaussian_law(problem.at(0.0))
+    cost, beta, heat = cost_of(problem), problem.beta, problem.temperature
     out = np.flatnonzero(np.any(cost.curvature != 0, axis=1) | (cost.slope != 0))
     slope, curvature = cost.gradient(mean)[out], cost.curvature[np.ix_(out, out)]
     spread = cov[np.ix_(out, out)] / heat

@@ -18,6 +18,7 @@ from unified.dynamics.relax import relax
 from unified.dynamics.system import System
 from unified.energies.cost import Cost, CostFamily
 from unified.energies.energy import Energy
+from unified.inference.gaussian import hessian_at, require_definite, told
 from unified.inference.groups import as_arviz, law_attrs
 from unified.inference.problem import Problem
 
@@ -126,7 +127,7 @@ class LaplaceLaw:
 
 
 def laplace(
-    energy: Energy, cost: Cost | CostFamily | None, params: Mapping[str, Any],
+    E: Energy, C: Cost | CostFamily | None, params: Mapping[str, Any],
     x: Any = None, y: Any = None, *, beta: float = 1.0, temperature: float = 1.0,
     start: Mapping[str, Any] | None = None,
 ) -> LaplaceLaw:  # fmt: skip
@@ -140,7 +141,7 @@ def laplace(
     Reference: Tierney & Kadane (1986), JASA 81, 82; theory pages D1, D3.
     """
     return laplace_of(
-        Problem.of(energy, cost, params, x, y, beta=beta, temperature=temperature), start
+        Problem.of(E, C, params, x, y, beta=beta, temperature=temperature), start
     )
 
 
@@ -152,39 +153,27 @@ def laplace_of(problem: Problem, start: Mapping[str, Any] | None = None) -> Lapl
     exact = program.kernels.quadratic
     if status != "converged":
         if exact or status in ("not_a_minimum", "nudge_too_negative"):
-            refuse_direction(problem, mode.state)
+            _refuse(problem, problem.stack(mode.state))
         mode.require()
     factor, logdet = _factor(problem, mode.state)
     if not np.all(np.asarray(factor.definite)):
-        refuse_direction(problem, mode.state)
+        _refuse(problem, problem.stack(mode.state))
     return LaplaceLaw(problem, mode, problem.stack(mode.state), logdet, exact, factor)
 
 
-def hessian_at(problem: Problem, state: Mapping[str, Any]) -> Any:
-    """∂²F/∂s∂s over the stacked states, (N, N)."""
-    own = {k: np.asarray(v)[None, None] for k, v in state.items()}
-    with problem.program.precision:
-        return np.asarray(problem.program.dense({**problem.values, **own}))[0, 0]
-
-
-def refuse_direction(problem: Problem, state: Mapping[str, Any]) -> None:
-    """Raise, naming the direction, if H at a state is not positive definite."""
-    lowest, vectors = np.linalg.eigh(hessian_at(problem, state))
-    if lowest[0] > 0:
-        return
-    v = vectors[:, 0] * np.sign(vectors[np.argmax(np.abs(vectors[:, 0])), 0])
-    most = np.argsort(-np.abs(v))[:3]
-    along = " ".join(f"{v[k]:+.2f}·{problem.units[k]}" for k in most if abs(v[k]) > 0.05)
-    told = f"curvature {lowest[0]:.3g} at beta={problem.beta:g} along {along}"
+def _refuse(problem: Problem, vector: Any) -> None:
+    """Raise, naming the direction, if H at a stacked state is not positive definite."""
+    hessian = hessian_at(problem, vector)
     if problem.program.kernels.quadratic:
-        remedy = "use a smaller |beta|" if problem.beta < 0 else "make the energy confining there"
-        raise bad_input("energy", "a law that can be normalised (H positive definite)", told,
-                        remedy)  # fmt: skip
-    raise ConvergenceError(
-        f"laplace: expected a mode (H positive definite), got a rest point of {told}; "
-        "pass start= states in a well, or look for wells with un.inference.modes.",
-        ("not_a_minimum",),
-    )
+        require_definite(problem, hessian)
+        return
+    values, vectors = np.linalg.eigh(hessian)
+    if values[0] <= 0:
+        raise ConvergenceError(
+            "laplace: expected a mode (H positive definite), got a rest point with eigenvalue "
+            f"{values[0]:.3g} along {told(problem, vectors[:, 0])}; pass start= states in a well, "
+            "or look for wells with un.inference.modes.", ("not_a_minimum",),
+        )  # fmt: skip
 
 
 def _factor(problem: Problem, state: Mapping[str, Any]) -> tuple[Factor, float]:
@@ -204,12 +193,3 @@ def _factor(problem: Problem, state: Mapping[str, Any]) -> tuple[Factor, float]:
     with program.precision:
         found, logdet = program.jit("laplace", factor)({**problem.values, **own})
     return found, float(np.asarray(logdet).reshape(-1)[0])
-
-
-def require_proper(problem: Problem) -> None:
-    """Raise InputError unless a quadratic law can be normalised; others are not judged."""
-    if problem.program.kernels.quadratic:
-        zero = {k: np.zeros(s) for k, s in problem.shapes.items()}
-        refuse_direction(problem, zero)
-
-

@@ -13,10 +13,11 @@ from unified.dynamics.langevin import check_key, sample
 from unified.energies.cost import Cost, CostFamily
 from unified.energies.energy import Energy
 from unified.inference.expansion import expansion
+from unified.inference.gaussian import gaussian_law
 from unified.inference.groups import as_arviz, law_attrs
 from unified.inference.laplace import LaplaceLaw, laplace_of
+from unified.inference.mode import find_map_pymc
 from unified.inference.problem import Problem
-from unified.inference.quadratic import parabola
 
 GRID, WIDE = 401, 3.5  # points of a density on the way to its mode, over so many deviations
 
@@ -102,7 +103,7 @@ class MapReport:
 
 
 def map_report(
-    energy: Energy, cost: Cost | CostFamily | None, params: Mapping[str, Any],
+    E: Energy, C: Cost | CostFamily | None, params: Mapping[str, Any],
     x: Any = None, y: Any = None, *, beta: float = 1.0, temperature: float = 1.0,
     key: int | None = None, pymc: bool = True, draws: int = 4000, chains: int = 4,
     warmup: int = 200,
@@ -115,12 +116,14 @@ def map_report(
     ConvergenceError if the phase does not relax or chains do not mix.
     Reference: Tierney & Kadane (1986), JASA 81, 82; theory pages D1, D3.
     """
-    problem = Problem.of(energy, cost, params, x, y, beta=beta, temperature=temperature)
+    problem = Problem.of(E, C, params, x, y, beta=beta, temperature=temperature)
     law = laplace_of(problem)
-    other = _pymc_map(problem) if pymc else None
+    other = None
+    if pymc:
+        mode = find_map_pymc(E, C, params, x, y, beta=beta, temperature=temperature, throw=False)
+        other = problem.stack(mode.state)
     if law.exact:
-        flat = parabola(problem)
-        return MapReport(law, np.linalg.solve(flat.curvature, -flat.slope), other)
+        return MapReport(law, gaussian_law(problem).mean, other)
     if key is None:
         raise bad_input("key", "a whole number, since the mean is sampled", "none", "pass key=0")
     check_key(key)
@@ -151,7 +154,3 @@ def _marginal_modes(draws: Any, sd: Any) -> Any:
         kernel = np.exp(-0.5 * ((edges[:, None] - middle) / width) ** 2)
         found[k] = column.mean() + sd[k] * edges[np.argmax(kernel @ counts)]
     return found
-
-
-def _pymc_map(problem: Problem) -> Any:
-    raise NotImplementedError

@@ -120,7 +120,7 @@ class Modes:
 
 
 def modes(
-    energy: Energy, cost: Cost | CostFamily | None, params: Mapping[str, Any],
+    E: Energy, C: Cost | CostFamily | None, params: Mapping[str, Any],
     x: Any = None, y: Any = None, *, beta: float = 1.0, temperature: float = 1.0,
     key: int, starts: int = 64, spread: float = 2.0,
 ) -> Modes:  # fmt: skip
@@ -133,7 +133,7 @@ def modes(
     Raises: InputError for settings out of range; ConvergenceError if no start reached a minimum.
     Reference: theory page D3.
     """
-    problem = Problem.of(energy, cost, params, x, y, beta=beta, temperature=temperature)
+    problem = Problem.of(E, C, params, x, y, beta=beta, temperature=temperature)
     return modes_of(problem, key=key, starts=starts, spread=spread)
 
 

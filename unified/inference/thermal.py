@@ -90,8 +90,8 @@ class ThermalGradient:
         )
 
 
-def thermal_gradient(
-    energy: Energy, cost: Cost | CostFamily, params: Mapping[str, Any],
+def thermal_gradients(
+    E: Energy, C: Cost | CostFamily, params: Mapping[str, Any],
     x: Any = None, y: Any = None, *, beta: float = 1.0, temperature: float = 1.0,
     centered: bool = False, key: int | None = None, nodes: int = 3, draws: int = 4000,
     chains: int = 4, warmup: int = 200, spread: float = 2.0,
@@ -107,7 +107,7 @@ def thermal_gradient(
     Reference: Kubo (1966), Rep. Prog. Phys. 29, 255; Ackley, Hinton & Sejnowski (1985), Cognitive
     Science 9, 147; theory pages B7, D4.
     """
-    problem = Problem.of(energy, cost, params, x, y, beta=beta, temperature=temperature)
+    problem = Problem.of(E, C, params, x, y, beta=beta, temperature=temperature)
     if problem.program.cost_model is None or problem.beta <= 0:
         raise bad_input("beta", "a nudge above 0 by a cost", problem.beta,
                         "pass beta > 0; centered=True nudges both ways")  # fmt: skip

@@ -53,8 +53,10 @@ class ModeWeights:
         """Weights by mode as an xarray.Dataset."""
         import xarray as xr
 
-        found = {"weight": self.weights, "se": self.se, "laplace": self.laplace,
-                 "laplace_error": self.modes.weight_errors, "energy": self.modes.energies}  # fmt: skip
+        found = {
+            "weight": self.weights, "se": self.se, "laplace": self.laplace,
+            "laplace_error": self.modes.weight_errors, "energy": self.modes.energies,
+        }  # fmt: skip
         return xr.Dataset(
             {k: ("mode", v) for k, v in found.items()} | {"runs": (("run", "mode"), self.runs)},
             coords={"mode": np.arange(len(self.weights))},
@@ -79,11 +81,14 @@ class ModeWeights:
             f"{w:.4f} +- {e:.2g} (Laplace {a:.4f})"
             for w, e, a in zip(self.weights, self.se, self.laplace, strict=True)
         )
-        return f"ModeWeights({told}; {len(self.runs)} runs, elsewhere {self.elsewhere:.2g}; {self.status})"  # noqa: E501
+        return (
+            f"ModeWeights({told}; {len(self.runs)} runs, elsewhere {self.elsewhere:.2g}; "
+            f"{self.status})"
+        )
 
 
 def mode_weights(
-    energy: Energy, cost: Cost | CostFamily | None, params: Mapping[str, Any],
+    E: Energy, C: Cost | CostFamily | None, params: Mapping[str, Any],
     x: Any = None, y: Any = None, *, beta: float = 1.0, temperature: float = 1.0,
     key: int, runs: int = 8, particles: int = 1024, moves: int = 5, starts: int = 64,
     spread: float = 2.0, throw: bool = True,
@@ -96,9 +101,10 @@ def mode_weights(
     disagree or particles lie in no known well.
     Reference: Del Moral, Doucet & Jasra (2006), JRSS B 68, 411.
     """
-    problem = Problem.of(energy, cost, params, x, y, beta=beta, temperature=temperature)
+    problem = Problem.of(E, C, params, x, y, beta=beta, temperature=temperature)
     found = modes_of(problem, key=key, starts=starts, spread=spread)
-    run = anneal(problem, *reference_of(found), key=key, runs=runs, particles=particles, moves=moves)
+    settings = {"runs": runs, "particles": particles, "moves": moves}
+    run = anneal(problem, *reference_of(found), key=key, **settings)
     return weigh(found, run, throw=throw)
 
 
