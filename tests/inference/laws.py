@@ -19,7 +19,8 @@ def bell():
     a = rng.normal(size=(n, n))
     params = {"A": a @ a.T / n + 0.5 * np.eye(n), "b": rng.normal(size=n),
               "U": rng.normal(size=(n, m))}  # fmt: skip
-    return un.energies.linear_gaussian(n, m), SQUARED, params, rng.normal(size=m), rng.normal(size=n)
+    x, y = rng.normal(size=m), rng.normal(size=n)
+    return un.energies.linear_gaussian(n, m), SQUARED, params, x, y
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Oracle: Gaussian formulas by hand, integrals on a grid, and broken evidences that must be seen."""
+"""Oracle: Gaussian formulas by hand, integrals on a grid, broken evidences that must be seen."""
 
 import numpy as np
 import pytest
@@ -94,7 +94,8 @@ def test_nonlinear_integration_and_annealing():
     assert path.details["sampling_error"] < path.error
     runs = evidence_of(problem, "smc", key=0)
     assert abs(runs.value - exact) <= 3 * runs.error and runs.error < 0.02
-    assert len(path.to_xarray()["means"]) == 5 and path.to_arviz()["evidence"]["value"] == path.value
+    assert len(path.to_xarray()["means"]) == 5
+    assert path.to_arviz()["evidence"]["value"] == path.value
 
 
 def test_quadrature_weights_are_exact_for_polynomials():
@@ -107,11 +108,11 @@ def test_quadrature_weights_are_exact_for_polynomials():
 
 
 def test_chains_that_do_not_mix_give_no_evidence():
-    """A path through a double well, sampled by chains that each know one well, is a wrong number."""
+    """A path through a double well, by chains that each know one well, is a wrong number."""
     net = double()
     with pytest.raises(ConvergenceError, match=r"evidence at beta=0 on the path.*R-hat"):
-        evidence(net.energy, SQUARED, net.params, None, net.pattern, beta=0.3, temperature=0.1,
-                 method="ti", key=0, draws=300)  # fmt: skip
+        evidence(net.energy, SQUARED, net.params, None, net.pattern, beta=0.3, temperature=0.06,
+                 method="ti", key=0, draws=400)  # fmt: skip
 
 
 def test_annealing_finds_what_chains_cannot():

@@ -19,14 +19,15 @@ def test_map_is_the_rest_point_exactly_for_gaussians():
     assert deep.distance("closed_form") <= 1e-12
 
 
-def test_off_the_gaussians_three_places(monkeypatch):
+def test_off_the_gaussians_three_places():
     """D3: a report that called the MAP the mean would hide a bias of a tenth of a deviation."""
-    found = map_report(*pair(), temperature=0.2, key=0, pymc=False, draws=8000)
-    assert found.distance("mean") > 8 * np.max(found.mean_se)
+    found = map_report(*pair(), temperature=0.2, key=0, pymc=False, draws=2000)
     gap = (found.mean - found.mean_predicted) / found.mean_se
     first = (found.mean - found.map) / found.mean_se
+    assert np.max(np.abs(first)) > 4
     assert np.linalg.norm(gap) < 0.6 * np.linalg.norm(first)
-    assert found.distance("mean", "marginal_predicted") > 4 * np.max(found.mean_se)
+    apart = np.abs(found.mean_predicted - found.marginal_predicted) / found.sd
+    assert np.max(apart) > 0.02  # the grid of test_laplace has the exact places
     assert np.max(np.abs(found.marginal - found.marginal_predicted) / found.marginal_se) < 6
     assert set(found.to_xarray().data_vars) >= {"map", "mean", "marginal", "sd_laplace"}
     assert "marginal modes vs MAP" in repr(found)
@@ -38,7 +39,7 @@ def test_off_the_gaussians_three_places(monkeypatch):
 @pytest.mark.parametrize("net", [bell, chain, pair])
 def test_pymc_finds_the_same_mode(net):
     """The rest point must be what PyMC, which knows nothing of relaxation, calls the MAP."""
-    found = map_report(*net(), temperature=0.2, key=0, draws=4000)
+    found = map_report(*net(), temperature=0.2, key=0, draws=2000)
     assert found.distance("pymc") < 1e-6
 
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from tests.inference.laws import bell, double, of
+from tests.inference.laws import SQUARED, bell, double, of
 from unified.base.errors import ConvergenceError, InputError
 from unified.dynamics import sample
 from unified.inference import chain_visits, mode_weights, modes
 from unified.inference.modes import modes_of
-from unified.inference.problem import Problem
+from unified.inference.sampling import sample_wells
 from unified.inference.smc import Annealed, anneal, reference_of
 from unified.inference.weights import weigh
 
@@ -24,7 +24,7 @@ def net():
 @pytest.fixture(scope="module")
 def law(net):
     """Its problem without nudge."""
-    return Problem.of(net.energy, None, net.params, temperature=HEAT)
+    return of(net, 0.0, HEAT)
 
 
 @pytest.fixture(scope="module")
@@ -55,22 +55,22 @@ def test_laplace_weights_err_as_they_say(net, found):
     """The mixture is the cheap answer; its own error estimate decides whether to trust it."""
     exact = net.law(HEAT).above()
     assert 0.005 < abs(found.weights[0] - exact) < 3 * found.weight_errors[0]
-    colder = modes(net.energy, None, net.params, temperature=0.06, key=0)
+    colder = modes(net.energy, SQUARED, net.params, beta=0.0, temperature=0.06, key=0)
     gap = abs(colder.weights[0] - net.law(0.06).above())
     assert gap < 0.5 * abs(found.weights[0] - exact) and gap < 3 * colder.weight_errors[0]
     mean, cov = colder.moments()
     far = net.law(0.06)
-    assert np.max(np.abs(mean - far.mean)) < 0.02 and np.max(np.abs(cov - far.cov)) < 0.05
+    assert np.max(np.abs(mean - far.mean)) < 0.04 and np.max(np.abs(cov - far.cov)) < 0.05
 
 
 def test_annealed_weights_are_exact_within_their_scatter(net, found, run):
     """Global weights from at least 8 runs, against an integral that has no error to speak of."""
     exact = net.law(HEAT)
     got = weigh(found, run)
-    assert got.runs.shape == (8, 2) and got.converged if hasattr(got, "converged") else True
+    assert got.runs.shape == (8, 2) and got.status == "converged"
     assert abs(got.weights[0] - exact.above()) <= 3 * got.se[0] + barrier(net, exact)
     assert abs(run.log_integral - exact.log_integral) <= 3 * run.error
-    side, error = got.average(lambda s: net.overlap(s) > 0)
+    side, error = got.average(lambda s: net.above(s, HEAT))
     assert abs(side - exact.above()) <= 3 * error and error < 0.02
     assert got.weights.sum() == pytest.approx(1 - got.elsewhere)
     means = [got.average(lambda s, k=k: s[..., k]) for k in range(8)]
@@ -82,30 +82,35 @@ def test_annealed_weights_are_exact_within_their_scatter(net, found, run):
 
 
 def barrier(net, exact):
-    """How much of the law lies so near u = 0 that flow and sign may part."""
+    """How much of the law lies so near h = 0 that flow and sign may part."""
     return exact.above(-0.5) - exact.above(0.5)
 
 
-def test_stuck_chains_are_reported_and_not_averaged(net, law, found):
+def test_stuck_chains_are_reported_and_not_averaged(net):
     """Chains that each sit in a well of their own have a mean that is nobody's."""
-    begin = found.states[[0, 0, 0, 1]]
-    cold = Problem.of(net.energy, None, net.params, temperature=0.04)
-    drawn = sample(cold.program, cold.params, cold.phase, 0.04, key=0, draws=400, warmup=50,
-                   start={"s": begin}, throw=False)  # fmt: skip
+    cold = of(net, 0.0, 0.06)
+    alike = sample(cold.program, cold.params, cold.phase, 0.06, key=0, draws=400, throw=False)
+    assert alike.converged  # all by chance in one well: R-hat and effective size see nothing
+    known = modes_of(cold, key=0)
+    assert chain_visits(known, alike).stuck == (0, 1, 2, 3)
+    drawn = sample_wells(cold, key=0, draws=400, throw=False)
     assert not drawn.converged
-    seen = chain_visits(modes_of(cold, key=0), drawn)
+    with pytest.raises(ConvergenceError, match="R-hat"):
+        sample_wells(cold, key=0, draws=400)
+    seen = chain_visits(known, drawn)
     assert seen.label == "local" and seen.stuck == (0, 1, 2, 3)
-    np.testing.assert_array_equal(seen.occupancy, [[1, 0], [1, 0], [1, 0], [0, 1]])
+    assert np.all(np.isin(seen.occupancy, (0, 1))) and np.all(seen.occupancy.sum(axis=0) > 0)
     with pytest.raises(ConvergenceError, match="never left one well: 0, 1, 2, 3"):
         _ = seen.mean
-    assert np.sign(seen.means[3] @ net.pattern) == -np.sign(seen.means[0] @ net.pattern)
+    well = np.argmax(seen.occupancy, axis=1)
+    assert np.all(np.sign(seen.means @ net.pattern) == 1 - 2 * well)
     assert "local" in repr(seen)
 
 
 def test_all_chains_in_one_well_are_not_global(found):
     """R-hat is 1.00 when every chain is stuck in the same well: the gate alone passes that."""
     rng = np.random.default_rng(0)
-    draws = found.states[0] + 0.05 * rng.standard_normal((4, 500, 8))
+    draws = found.states[0] + 0.05 * rng.standard_normal((4, 400, 8))
     seen = chain_visits(found, draws)
     assert seen.label == "local" and seen.stuck == (0, 1, 2, 3)
 
@@ -113,8 +118,8 @@ def test_all_chains_in_one_well_are_not_global(found):
 def test_chains_that_cross_are_global(found):
     """A test that calls everything stuck is switched off."""
     rng = np.random.default_rng(0)
-    wells = rng.choice(2, size=(4, 500), p=found.weights)
-    draws = found.states[wells] + 0.05 * rng.standard_normal((4, 500, 8))
+    wells = rng.choice(2, size=(4, 400), p=found.weights)
+    draws = found.states[wells] + 0.05 * rng.standard_normal((4, 400, 8))
     seen = chain_visits(found, draws)
     assert seen.label == "global" and seen.stuck == ()
     np.testing.assert_allclose(seen.mean, draws.mean(axis=(0, 1)))
@@ -126,12 +131,12 @@ def test_particles_elsewhere_or_runs_apart_are_inconclusive(found):
     """Weights of the wells that were found say nothing of one that was not."""
     rng = np.random.default_rng(1)
     lone = type(found)(found.problem, found.laws[:1], found.counts[:1], 0, 0)
-    wells = rng.choice(2, size=(8, 250), p=found.weights)
-    particles = found.states[wells] + 0.05 * rng.standard_normal((8, 250, 8))
+    wells = rng.choice(2, size=(8, 200), p=found.weights)
+    particles = found.states[wells] + 0.05 * rng.standard_normal((8, 200, 8))
     even = Annealed(np.zeros(8), particles, np.ones(8), np.ones(8))
     with pytest.raises(ConvergenceError, match="lie in no well that was found"):
         weigh(lone, even)
-    wells = np.repeat(np.arange(8) % 2, 250).reshape(8, 250)
+    wells = np.repeat(np.arange(8) % 2, 200).reshape(8, 200)
     apart = Annealed(np.zeros(8), found.states[wells], np.ones(8), np.ones(8))
     with pytest.raises(ConvergenceError, match="runs disagree"):
         weigh(found, apart)

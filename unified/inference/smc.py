@@ -34,7 +34,7 @@ class Annealed:
 
     @property
     def log_integral(self) -> float:
-        """log of the mean over runs of ∫exp(−F/T), which each of them estimates; NaN if one broke."""
+        """log of the mean over runs of their ∫exp(−F/T); NaN if one broke off."""
         if not np.all(np.isfinite(self.log_integrals)):
             return float("nan")
         return float(np.logaddexp.reduce(self.log_integrals) - np.log(len(self.log_integrals)))
