@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -56,9 +56,9 @@ class LaplaceLaw:
     def inverse(self) -> Any:
         """H⁻¹, (N, N)."""
         n, widths = self.problem.size, [p.matrix.shape[-1] for p in self.factor.pivots]
-        with self.problem.program.precision:
-            cuts = np.split(np.eye(n)[:, None, None, :], np.cumsum(widths)[:-1], axis=-1)
-            rows = np.concatenate([np.asarray(v)[:, 0, 0] for v in self.factor.solve(cuts)], -1)
+        cuts = np.split(np.eye(n)[:, None, None, :], np.cumsum(widths)[:-1], axis=-1)
+        parts = self._compiled("inverse", lambda f, right: f.solve(right), cuts)
+        rows = np.concatenate([v[:, 0, 0] for v in parts], axis=-1)
         return (rows + rows.T) / 2
 
     @cached_property
@@ -69,9 +69,8 @@ class LaplaceLaw:
     @cached_property
     def sd(self) -> Any:
         """The standard deviation of every unit, (N,), from the diagonal blocks of H⁻¹ alone."""
-        with self.problem.program.precision:
-            own, _ = self.factor.inverse_blocks()
-            found = [np.diagonal(np.asarray(b)[0, 0]) for b in own]
+        own = self._compiled("spread", lambda f: f.inverse_blocks()[0])
+        found = [np.diagonal(b[0, 0]) for b in own]
         return np.sqrt(self.problem.temperature * np.concatenate(found))
 
     def sample(self, *, key: int, draws: int = 1000) -> Any:
@@ -81,11 +80,19 @@ class LaplaceLaw:
             raise bad_input("draws", "a whole number of at least 1", draws, "use e.g. 1000")
         import jax
 
-        with self.problem.program.precision:
-            parts = self.factor.sample(
-                (int(draws),), key=jax.random.key(key), temperature=self.problem.temperature
-            )
-            return self.mean + np.concatenate([np.asarray(p)[:, 0, 0] for p in parts], axis=-1)
+        def drawn(factor: Factor, seed: Any, heat: Any) -> Any:
+            return factor.sample((int(draws),), key=jax.random.key(seed), temperature=heat)
+
+        heat = np.asarray(self.problem.temperature, self.problem.program.dtype)
+        parts = self._compiled(("sample", int(draws)), drawn, np.uint32(key), heat)
+        return self.mean + np.concatenate([p[:, 0, 0] for p in parts], axis=-1)
+
+    def _compiled(self, name: Any, function: Callable[..., Any], *more: Any) -> list[Any]:
+        """Arrays that a function reads off the factors, compiled once per program."""
+        program = self.problem.program
+        with program.precision:
+            run = program.jit(("laplace", name), function)
+            return [np.asarray(v) for v in run(self.factor, *more)]
 
     def to_xarray(self) -> Any:
         """Mean, standard deviation and covariance by unit, as an xarray.Dataset."""
