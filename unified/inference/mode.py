@@ -98,7 +98,8 @@ def find_map_pymc(
         )  # fmt: skip
     state = {k: np.asarray(found[k]) for k in problem.shapes}
     vector = problem.stack(state)
-    residual = float(np.linalg.norm(problem.force(vector)) / max(1.0, np.linalg.norm(vector)))
+    force, size = (float(np.linalg.norm(v)) for v in (problem.force(vector), vector))
+    residual = force / max(1.0, size)
     mode = PymcMap(state, residual, *_judged(result, maxeval))
     return mode.require() if throw else mode
 
