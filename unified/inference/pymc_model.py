@@ -12,6 +12,7 @@ from unified.codegen.program import Program, emit
 from unified.dynamics.chains import positive_number
 from unified.energies.cost import Cost, CostFamily
 from unified.energies.energy import Energy
+from unified.inference.draws import layout
 from unified.inference.gaussian import gaussian_law
 from unified.inference.problem import Problem
 from unified.inference.proper import require_proper
@@ -85,9 +86,7 @@ def build(problem: Problem, reference: Any, prior: Any) -> pm.Model:
     import pytensor.tensor as pt
 
     shapes = problem.shapes
-    axes = {s.name: [a.name for a in s.axes] for s in problem.program.model.states}
-    dims = {k: [f"{k}_{a}" for a in _told_apart(axes[k])] for k in shapes}
-    coords = {d: np.arange(n) for k in shapes for d, n in zip(dims[k], shapes[k], strict=True)}
+    dims, coords = layout(problem)
     with pm.Model(coords=coords) as model:
         beta = pm.Data("beta", problem.beta) if problem.program.target is not None else None
         heat = pm.Data("temperature", problem.temperature)
@@ -177,8 +176,3 @@ def _reference(problem: Problem, reference: Any, dims: Mapping[str, Any]) -> Any
         raise bad_input("reference", "variances (N,) for states that are not vectors",
                         "a covariance matrix", "pass its diagonal")  # fmt: skip
     return _chained(problem, mean, (cov + cov.T) / 2, 1.0, dims)
-
-
-def _told_apart(names: list[str]) -> list[str]:
-    """Axis names, numbered if a state has the same axis twice."""
-    return [n if names.count(n) == 1 else f"{n}_{k}" for k, n in enumerate(names)]
