@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -39,9 +40,15 @@ def mixing(series: Any) -> tuple[Any, Any]:
     import jax
 
     with jax.enable_x64(True):
-        run = jax.jit(diagnose)
-        rhat, size = run(np.asarray(series, float)[:, :, None])
+        rhat, size = _diagnose()(np.asarray(series, float)[:, :, None])
         return np.asarray(rhat)[0], np.asarray(size)[0]
+
+
+@lru_cache(maxsize=1)
+def _diagnose() -> Any:
+    import jax
+
+    return jax.jit(diagnose)
 
 
 def gate(series: Any, divergences: int = 0) -> Gate:
