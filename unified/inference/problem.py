@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ class Problem:
         x: Any = None, y: Any = None, *, beta: float = 1.0, temperature: float = 1.0,
     ) -> Problem:  # fmt: skip
         """Check everything once. Without a cost there is nothing to nudge, and β is 0."""
-        program = emit(energy, cost)
+        program = _emitted(energy, cost)
         runnable(program)
         strength = _real(beta) if cost is not None else 0.0
         check_temperature(temperature)
@@ -140,6 +140,12 @@ class Problem:
         for name in sorted(set(self.values) - {"beta"}):
             text.update(name.encode() + np.ascontiguousarray(self.values[name]).tobytes())
         return text.hexdigest()[:16]
+
+
+@lru_cache(maxsize=16)
+def _emitted(energy: Energy, cost: Cost | CostFamily | None) -> Program:
+    """The program of an energy, kept: what it has compiled serves the next call too."""
+    return emit(energy, cost)
 
 
 def _real(beta: Any) -> float:

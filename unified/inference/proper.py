@@ -9,7 +9,7 @@ from unified.dynamics.relax import relax
 from unified.inference.gaussian import hessian_at, require_definite, told
 from unified.inference.problem import Problem
 
-FAR = 1e4  # how many Laplace standard deviations (at least units of length) a ray goes out
+FAR = 1e4  # how far a ray goes out
 RAYS = 32  # random directions looked along beside those of the units
 
 

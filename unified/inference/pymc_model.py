@@ -43,7 +43,7 @@ def to_pymc(
     likelihood is that of theory D4, log(Z_β/Z_0). Flat states cannot be sampled from.
     Shapes: every state has its own; dims are "<state>_<axis>" with coordinates 0, 1, ...; β and T
     are `pm.Data` named "beta" and "temperature": `pm.set_data` moves them without a new compile
-    (without a cost there is no β).
+    (without a cost there is no β; that the law stays proper is checked here, not then).
     Raises: InputError for an improper law (naming the direction), T ≤ 0, a form that the energy
     does not have, or a reference that does not fit.
     Reference: theory page D1–D3; Salvatier, Wiecki, Fonnesbeck (2016), PeerJ CS 2:e55.
