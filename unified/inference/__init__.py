@@ -7,7 +7,10 @@ reads them as the law p(s | x, y) ∝ exp(−(E + βC)/T) of one sample. Each is
 import sys
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # else the module of that name would be meant
+    from unified.inference.posterior import posterior as posterior
 
 # Public name -> "module:attribute".
 _EXPORTS: dict[str, str] = {

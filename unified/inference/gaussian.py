@@ -72,6 +72,6 @@ def require_definite(problem: Problem, hessian: Any, where: str = "") -> Any:
 def told(problem: Problem, direction: Any) -> str:
     """A direction by its three largest units, as +0.71 s1[0] - 0.70 s1[1] ..."""
     order = np.argsort(-np.abs(direction), kind="stable")[:3]
-    order = [k for k in order if abs(direction[k]) > 1e-3 * abs(direction[order[0]])]
-    parts = [f"{direction[k]:+.2f} {problem.units[k]}" for k in order]
+    seen = [k for k in order if abs(direction[k]) > 1e-3 * abs(direction[order[0]])]
+    parts = [f"{direction[k]:+.2f} {problem.units[k]}" for k in seen]
     return " ".join(parts) + (" ..." if np.count_nonzero(direction) > len(parts) else "")

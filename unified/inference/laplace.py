@@ -19,7 +19,7 @@ from unified.dynamics.system import System
 from unified.energies.cost import Cost, CostFamily
 from unified.energies.energy import Energy
 from unified.inference.gaussian import hessian_at, require_definite, told
-from unified.inference.groups import as_arviz, law_attrs
+from unified.inference.groups import as_arviz, law_attrs, posterior_group
 from unified.inference.problem import Problem
 
 
@@ -109,19 +109,10 @@ class LaplaceLaw:
 
     def to_arviz(self, *, key: int = 0, draws: int = 1000, chains: int = 4) -> Any:
         """Independent draws as a posterior, and the law itself in the group `laplace`."""
-        import xarray as xr
-
         p = self.problem
         flat = self.sample(key=key, draws=chains * draws).reshape(chains, draws, p.size)
-        named = {
-            k: (("chain", "draw", *(f"{k}_dim_{a}" for a in range(v.ndim - 2))), v)
-            for k, v in p.unstack(flat).items()
-        }
-        posterior = xr.Dataset(
-            named, coords={"chain": np.arange(chains), "draw": np.arange(draws)},
-            attrs=law_attrs(p) | {"method": "laplace", "exact": int(self.exact)},
-        )  # fmt: skip
-        return as_arviz({"posterior": posterior, "laplace": self.to_xarray()})
+        own = {"posterior": posterior_group(p, flat, "laplace"), "laplace": self.to_xarray()}
+        return as_arviz(p, own)
 
     def __repr__(self) -> str:
         p = self.problem

@@ -22,20 +22,23 @@ def map_estimate(
     E: Energy, C: Cost | CostFamily | None, params: Mapping[str, Any], x: Any = None,
     y: Any = None, *, beta: float = 1.0, temperature: float = 1.0,
     method: AbstractMethod | None = None, tol: float | None = None,
-    start: Mapping[str, Any] | None = None, throw: bool = True,
+    start: Mapping[str, Any] | None = None, throw: bool = True, certify: bool = True,
 ) -> Equilibrium:  # fmt: skip
     """The most probable state of p(s | x, y) ∝ exp(−(E + βC)/T): the nudged rest point.
 
     Equation: ∂E/∂s + β∂C/∂s = 0 with H ≻ 0. T scales the law, and does not move its modes. For a
     quadratic F it is the one mode and the mean; else a mode, the one that relaxation from `start`
     (default: the forward pass) ends in, and neither the mean nor the mode of a marginal.
-    Shapes: one sample; the state as the energy's. `method` and `tol` are those of un.relax.
+    Shapes: one sample; the state as the energy's. `method`, `tol` and `certify` are those of
+    un.relax: without the certificate λ_min is not looked for, and a quadratic F is still known to
+    be at its minimum, since its Hessian was factorised.
     Raises: ConvergenceError unless throw=False, so also where H(β) is not positive definite;
     InputError for T ≤ 0 or arrays that do not fit.
     Reference: theory page D1, D3.
     """
     problem = Problem.of(E, C, params, x, y, beta=beta, temperature=temperature)
-    return relax(problem.program, problem.params, problem.phase, method, tol, throw, start=start)
+    return relax(problem.program, problem.params, problem.phase, method, tol, throw, start=start,
+                 certify=certify)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,8 @@ def find_map_pymc(
         )  # fmt: skip
     state = {k: np.asarray(found[k]) for k in problem.shapes}
     vector = problem.stack(state)
-    residual = float(np.linalg.norm(problem.force(vector)) / max(1.0, np.linalg.norm(vector)))
+    force, size = (float(np.linalg.norm(v)) for v in (problem.force(vector), vector))
+    residual = force / max(1.0, size)
     mode = PymcMap(state, residual, *_judged(result, maxeval))
     return mode.require() if throw else mode
 

@@ -9,7 +9,7 @@ from unified.dynamics.relax import relax
 from unified.inference.gaussian import hessian_at, require_definite, told
 from unified.inference.problem import Problem
 
-FAR = 1e4  # how many Laplace standard deviations (at least units of length) a ray goes out
+FAR = 1e4  # how far a ray goes out
 RAYS = 32  # random directions looked along beside those of the units
 
 
@@ -25,7 +25,7 @@ def require_proper(problem: Problem) -> None:
     if problem.program.kernels.quadratic:
         require_definite(problem, hessian_at(problem, np.zeros(problem.size)))
         return
-    rest = relax(problem.program, problem.params, problem.phase, throw=False)
+    rest = relax(problem.program, problem.params, problem.phase, throw=False, certify=False)
     status = str(rest.status)
     if status in ("diverged", "non_finite"):
         raise bad_input("energy", "an energy that confines its states", f"a state that {status}",

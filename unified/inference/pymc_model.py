@@ -12,6 +12,7 @@ from unified.codegen.program import Program, emit
 from unified.dynamics.chains import positive_number
 from unified.energies.cost import Cost, CostFamily
 from unified.energies.energy import Energy
+from unified.inference.draws import layout
 from unified.inference.gaussian import gaussian_law
 from unified.inference.problem import Problem
 from unified.inference.proper import require_proper
@@ -42,7 +43,7 @@ def to_pymc(
     likelihood is that of theory D4, log(Z_β/Z_0). Flat states cannot be sampled from.
     Shapes: every state has its own; dims are "<state>_<axis>" with coordinates 0, 1, ...; β and T
     are `pm.Data` named "beta" and "temperature": `pm.set_data` moves them without a new compile
-    (without a cost there is no β).
+    (without a cost there is no β; that the law stays proper is checked here, not then).
     Raises: InputError for an improper law (naming the direction), T ≤ 0, a form that the energy
     does not have, or a reference that does not fit.
     Reference: theory page D1–D3; Salvatier, Wiecki, Fonnesbeck (2016), PeerJ CS 2:e55.
@@ -85,9 +86,7 @@ def build(problem: Problem, reference: Any, prior: Any) -> pm.Model:
     import pytensor.tensor as pt
 
     shapes = problem.shapes
-    axes = {s.name: [a.name for a in s.axes] for s in problem.program.model.states}
-    dims = {k: [f"{k}_{a}" for a in _told_apart(axes[k])] for k in shapes}
-    coords = {d: np.arange(n) for k in shapes for d, n in zip(dims[k], shapes[k], strict=True)}
+    dims, coords = layout(problem)
     with pm.Model(coords=coords) as model:
         beta = pm.Data("beta", problem.beta) if problem.program.target is not None else None
         heat = pm.Data("temperature", problem.temperature)
@@ -177,8 +176,3 @@ def _reference(problem: Problem, reference: Any, dims: Mapping[str, Any]) -> Any
         raise bad_input("reference", "variances (N,) for states that are not vectors",
                         "a covariance matrix", "pass its diagonal")  # fmt: skip
     return _chained(problem, mean, (cov + cov.T) / 2, 1.0, dims)
-
-
-def _told_apart(names: list[str]) -> list[str]:
-    """Axis names, numbered if a state has the same axis twice."""
-    return [n if names.count(n) == 1 else f"{n}_{k}" for k, n in enumerate(names)]
