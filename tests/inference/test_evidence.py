@@ -192,6 +192,7 @@ def test_scatter_of_annealed_runs_is_the_error():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # PyMC's own, about few draws and linear algebra
 def test_pymc_anneals_to_the_same():
     """The same evidence by PyMC's sequential Monte Carlo, from the prior as its own model."""
     import pymc as pm

@@ -134,3 +134,17 @@ def test_one_program_serves_a_sweep():
     a, b = of(bell(), 0.7), of(bell(), 0.9, 2.0)
     assert a.program is b.program
     assert un.inference.laplace is laplace
+
+
+def test_one_energy_of_many_sizes():
+    """What was compiled for 2 units must not be used for 3: its shapes are other ones."""
+    n = un.axes("n")
+    s, b = un.var("s", n), un.var("b", n)
+    energy = un.Energy(0.5 * s.sq() - b @ un.tanh(s), [s], [b])
+    for size in (2, 3):
+        law = laplace(energy, None, {"b": np.full(size, 0.5)}, temperature=0.1)
+        more = expansion(law)
+        assert more.third.shape == (size,) * 3
+        one = more.log_integral / size
+    pair_ = expansion(laplace(energy, None, {"b": np.full(2, 0.5)}, temperature=0.1))
+    assert pair_.log_integral / 2 == pytest.approx(one, rel=1e-10)  # independent units add up

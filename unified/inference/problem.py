@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -125,6 +125,10 @@ class Problem:
         with self.program.precision:
             found = self.program.function(name)({**self.values, **lifted, "beta": nudges})
             return {k: np.asarray(v)[:count, 0] for k, v in found.items()}
+
+    def jit(self, key: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that knows this problem's shapes, compiled once per program and shapes."""
+        return self.program.jit((key, tuple(self.shapes.items())), function)
 
     @cached_property
     def units(self) -> list[str]:
