@@ -115,8 +115,7 @@ def graph(problem: Problem, name: str, state: Mapping[str, Any], beta: Any) -> A
     import pytensor.tensor as pt
 
     program: Program = emit(problem.program.model, problem.program.cost_model, backend="pytensor")
-    numbers = emit(problem.program.model, problem.program.cost_model, backend="numpy")
-    values = {**problem.values, **numbers.drive(problem.values)}
+    values = {**problem.values, **problem.numeric.drive(problem.values)}
     lifted = {
         k: pt.specify_shape(v, problem.shapes[k])[(None, None)] for k, v in state.items()
     }
