@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ class Problem:
         x: Any = None, y: Any = None, *, beta: float = 1.0, temperature: float = 1.0,
     ) -> Problem:  # fmt: skip
         """Check everything once. Without a cost there is nothing to nudge, and β is 0."""
-        program = emit(energy, cost)
+        program = program_of(energy, cost)
         runnable(program)
         strength = _real(beta) if cost is not None else 0.0
         check_temperature(temperature)
@@ -106,6 +106,32 @@ class Problem:
         return found
 
     @cached_property
+    def numeric(self) -> Program:
+        """The same functions in NumPy: nothing to compile, for draws of whatever number."""
+        return program_of(self.program.model, self.program.cost_model, "numpy")
+
+    def force(self, vector: Any) -> Any:
+        """−∂F/∂s at one stacked state (N,), stacked."""
+        return self.stack(self.evaluate("force", np.asarray(vector)[None]))[0]
+
+    def evaluate(self, name: str, vectors: Any) -> dict[str, Any]:
+        """A generated function ("energy", "cost", "force") at stacked states (K, N): (K, ...) each.
+
+        Equation: "energy" gives F = E + βC as {"F": (K,)}, "cost" C as {"C": (K,)}.
+        """
+        vectors = np.asarray(vectors, self.program.dtype)
+        # The states stand on the phase axis: then no data have to be repeated.
+        lifted = {k: v[:, None] for k, v in self.unstack(vectors).items()}
+        nudges = np.full(len(vectors), self.beta, self.program.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):  # far out F may be infinite
+            found = self.numeric.core(name, {**self.values, **lifted, "beta": nudges})
+        return {k: np.asarray(v)[:, 0] for k, v in found.items()}
+
+    def jit(self, key: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that knows this problem's shapes, compiled once per program and shapes."""
+        return self.program.jit((key, tuple(self.shapes.items())), function)
+
+    @cached_property
     def units(self) -> list[str]:
         """A label per stacked unit, as s1[3]."""
         return [
@@ -122,6 +148,14 @@ class Problem:
         for name in sorted(set(self.values) - {"beta"}):
             text.update(name.encode() + np.ascontiguousarray(self.values[name]).tobytes())
         return text.hexdigest()[:16]
+
+
+@lru_cache(maxsize=64)
+def program_of(
+    energy: Energy, cost: Cost | CostFamily | None, backend: str = "jax"
+) -> Program:
+    """The program of an energy, kept: what it has compiled serves the next call too."""
+    return emit(energy, cost, backend=backend)
 
 
 def _real(beta: Any) -> float:
