@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from unified.base.errors import InputError, bad_input
+from unified.base.errors import bad_input
 from unified.dynamics.langevin import check_key
 from unified.meanfield.functional import AbstractFunctional
-from unified.meanfield.internal import positive
-from unified.meanfield.measures import AbstractMeasure, ParticleMeasure
+from unified.meanfield.internal import Power, positive
+from unified.meanfield.measures import AbstractMeasure, GaussianMeasure, ParticleMeasure
+from unified.meanfield.moments import Moments
 from unified.meanfield.particles import STEPPERS, Particles, check_step, step_limit
 from unified.meanfield.result import FlowResult
-from unified.meanfield.stepper import AbstractStepper, Plan, follow
+from unified.meanfield.stepper import AbstractStepper, Plan, follow, wrong_measure
 
 METHODS = ("particles", "langevin", "fv", "jko", "moments")
 
@@ -93,8 +94,8 @@ def _make(F: AbstractFunctional, mu0: Any, method: str, span: float, step: float
     """The stepper of a method, and its step."""
     if method in ("particles", "langevin"):
         if not isinstance(mu0, ParticleMeasure):
-            raise bad_input("mu0", f"a ParticleMeasure, for method '{method}'",
-                            type(mu0).__name__, "use mu0.to_particles(count, key=0)")  # fmt: skip
+            raise wrong_measure(method, "a ParticleMeasure", mu0,
+                                "use mu0.to_particles(count, key=0)")  # fmt: skip
         F.check(mu0)
     if method == "particles":
         kind = stepper or ("adaptive" if step is None else "heun")
@@ -123,36 +124,50 @@ def _make(F: AbstractFunctional, mu0: Any, method: str, span: float, step: float
         step = min(limit / 40, span / 100) if step is None else step
         check_step(step, limit)
         return noisy, step
-    raise bad_input("method", "one that is built", method, "use particles or langevin")
+    step = span / 200 if step is None else step
+    if method == "fv":
+        from unified.meanfield.grid import GridMeasure
+        from unified.meanfield.volume import FiniteVolume
+
+        if not isinstance(mu0, GridMeasure):
+            raise wrong_measure("fv", "a GridMeasure", mu0, "use mu0.to_grid(x)")
+        return FiniteVolume(F, mu0, tol), step
+    if method == "moments":
+        return Moments(F, mu0.dim, tol), step
+    from unified.meanfield.jko import GaussianJKO, QuantileJKO
+
+    if isinstance(mu0, GaussianMeasure):
+        return GaussianJKO(F, mu0.dim), step
+    return QuantileJKO(F, tol), step
 
 
 def applies(F: AbstractFunctional, mu0: AbstractMeasure, method: str) -> None:
     """Raise InputError if a method does not apply to a functional, naming those that do."""
-    reason = why_not(F, method, mu0.dim)
+    reason = why_not(F, method, mu0)
     if reason:
-        fit = [m for m in METHODS if not why_not(F, m, mu0.dim)]
+        fit = [m for m in METHODS if not why_not(F, m, mu0)]
         raise bad_input("method", f"one that applies to {F!r}: {', '.join(fit) or 'none does'}",
                         f"'{method}', which {reason}", "choose one of those")  # fmt: skip
 
 
-def why_not(F: AbstractFunctional, method: str, dim: int) -> str:
-    """Why a method does not apply to a functional in d dimensions; empty if it does."""
-    powers = [t for t in F.terms if t.internal and t.temperature == 0]
-    powers = [t for t in powers if type(t).__name__ == "Power"]
+def why_not(F: AbstractFunctional, method: str, mu0: AbstractMeasure) -> str:
+    """Why a method does not apply to a functional, from such a measure; empty if it does."""
+    powers = any(isinstance(t, Power) for t in F.terms)
+    closes = not powers and all(
+        t.internal or t.quadratic(mu0.dim) is not None or t.pairing(mu0.dim) is not None
+        for t in F.terms
+    )
     if method == "particles" and F.temperature > 0:
         return "is for T = 0"
     if method in ("particles", "langevin") and powers:
         return "cannot feel a power of the density"
-    if method == "fv" and dim > 2:
+    if method == "fv" and mu0.dim > 2:
         return "is for 1 or 2 dimensions"
-    closes = not powers and all(
-        t.internal or t.quadratic(dim) is not None or t.pairing(dim) is not None for t in F.terms
-    )
     if method == "moments" and not closes:
         return "needs quadratic potentials and interactions"
-    if method == "jko" and not closes and dim > 1:
-        return "needs quadratic potentials, or one dimension"
+    if method == "jko" and not closes and isinstance(mu0, GaussianMeasure):
+        return "needs quadratic potentials and interactions to keep a Gaussian one"
+    if method == "jko" and mu0.dim > 1 and not isinstance(mu0, GaussianMeasure):
+        return "needs one dimension or a GaussianMeasure"
     return ""
 
-
-__all__ = ["METHODS", "InputError", "solve_flow"]
