@@ -100,7 +100,7 @@ class _Line:
             phi = phi - move
             if np.max(np.abs(move)) <= 1e-13 * (1 + np.max(np.abs(phi))):
                 return phi
-        raise ConvergenceError("solve_game: expected a Hamilton-Jacobi step to be solved, got a "
+        raise ConvergenceError("solve_game: expected a solved Hamilton-Jacobi step, got a "
                                f"change of {np.max(np.abs(move)):.2g}; use more steps.")  # fmt: skip
 
     def bands(self, a: Any, b: Any) -> Any:
