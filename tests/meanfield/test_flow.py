@@ -93,6 +93,7 @@ def test_tau_only_rescales_time():
         (Q, CLOUD, 1.0, {"tau": 0.0}, "tau not 0"),
         (Q, CLOUD, 1.0, {"dt": 0.0}, "dt: expected a positive number"),
         (Q, CLOUD, 1.0, {"saves": 0}, "saves"),
+        (Q, CLOUD, 1.0, {"tol": 0.0}, "tol: expected a positive number"),
         (Q, CLOUD, 1.0, {"chunk_size": 0}, "chunk_size"),
         (Q, CLOUD, 1.0, {"stepper": "magic"}, "one of euler, heun, adaptive"),
         (Q + E, CLOUD, 1.0, {}, "applies to .*: langevin, fv, moments, got 'particles', which is"),

@@ -80,6 +80,7 @@ def solve_flow(
         raise bad_input("saves", "a whole number of at least 1", saves, "raise it")
     if chunk_size is not None and (not isinstance(chunk_size, int) or chunk_size < 1):
         raise bad_input("chunk_size", "a whole number of at least 1", chunk_size, "raise it")
+    positive("tol", tol)
     F.check(mu0)
     applies(F, mu0, method)
     takes(method, stepper=stepper, splitting=splitting or None, mesh=mesh, entropic=entropic)
