@@ -93,8 +93,10 @@ class Particles(ParticleStepper):
             v = np.asarray(ask(flat[:-1].reshape(x0.shape).astype(x0.dtype), w))
             return np.append(v.ravel(), np.sum(w[:, None] * v * v, dtype=np.float64))
 
-        found = solve_ivp(slope, (0.0, span), np.append(x0.ravel(), 0.0), method="DOP853",
-                          rtol=max(self.tol, 3e-14), atol=self.tol * 1e-2, t_eval=(span,))  # fmt: skip
+        found = solve_ivp(
+            slope, (0.0, span), np.append(x0.ravel(), 0.0), method="DOP853", t_eval=(span,),
+            rtol=max(self.tol, 3e-14), atol=self.tol * 1e-2,
+        )  # fmt: skip
         if not found.success:
             return {**state, "x": np.full_like(x0, np.nan)}
         end = found.y[:, -1]
