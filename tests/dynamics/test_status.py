@@ -5,6 +5,7 @@ import pytest
 
 import unified as un
 from tests.dynamics.nets import DOT, rng, symmetric, unbounded
+from unified.base import arviz_data
 from unified.base.errors import ConvergenceError
 from unified.dynamics.equilibrium import STATUS
 
@@ -104,3 +105,17 @@ def test_a_result_reads_in_one_line(layered):
     )  # fmt: skip
     for word in ("max_steps 2", "residual", "lambda_min", "FixedPoint"):
         assert word in repr(rest)
+
+
+def test_an_equilibrium_becomes_labelled_data():
+    """Results that cannot be stored beside draws are copied by hand, and mixed up."""
+    program = un.emit(un.energies.hopfield([3, 4, 2]), un.costs.squared())
+    x = np.linspace(-1, 1, 15).reshape(5, 3)
+    rest = un.relax(program, program.init(0), un.Phase.free(x))
+    found = rest.to_xarray()
+    assert found["s1"].dims == ("sample", "s1_dim_0") and found["residual"].dims == ("sample",)
+    np.testing.assert_array_equal(found["s2"], rest.state["s2"])
+    assert set(found["status"].values) == {"converged"}
+    one = un.relax(program, program.init(0), un.Phase.free(x[0]))
+    group = arviz_data.group(one.to_arviz(), "equilibrium")
+    assert group["s1"].dims == ("s1_dim_0",) and float(group["residual"]) == one.residual

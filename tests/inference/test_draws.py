@@ -8,8 +8,8 @@ import xarray as xr
 
 import unified as un
 from tests.inference.cases import SQUARED, deep_linear, hopfield, linear_gaussian, normal_draws
+from unified.base import arviz_data
 from unified.base.errors import ConvergenceError, InputError
-from unified.inference import arviz_data
 from unified.inference.draws import attributes, gate, require_usable, stacked, to_data
 
 CASE = deep_linear()

@@ -9,8 +9,9 @@ import pytest
 
 import unified as un
 from tests.inference.cases import WIDE, deep_linear, hopfield, linear_gaussian, normal_draws
+from unified.base import arviz_data
 from unified.base.errors import ConvergenceError, InputError
-from unified.inference import arviz_data, nuts
+from unified.inference import nuts
 from unified.inference.draws import attributes, gate, stacked, to_data
 
 CASE = linear_gaussian(WIDE, 20, 10)

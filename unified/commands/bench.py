@@ -37,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
         bench_accuracy,
         bench_code,
         bench_conv,
+        bench_evidence,
         bench_exact,
         bench_gradient,
         bench_inference,
@@ -53,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
         "exact": bench_exact.exact_inference,
         "inference": bench_inference.inference_ratios,
         "posterior": bench_posterior.posterior_bars,
+        "evidence": bench_evidence.evidences,
     }
     if args.only is not None and args.only not in parts:
         raise bad_input("--only", f"one of {', '.join(parts)}", args.only, "choose one")

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     told = "units per layer, from the input up (conv: height, width, channels, then more channels)"
     add("--sizes", metavar="N,N,...", help=told)
     add("--latex", action="store_true", help="formulas as LaTeX")
-    add("--source", choices=("jax", "numpy"), help="print the generated code instead")
+    add("--source", choices=("jax", "numpy", "pytensor"), help="print the generated code instead")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from unified.base import arviz_data
 from unified.base.errors import ConvergenceError
 
 STATUS = {
@@ -88,6 +89,28 @@ class Equilibrium:
             f"{self.certificate}, "
             f"steps <= {np.max(self.steps)}, {self.method})"
         )
+
+    def to_xarray(self) -> Any:
+        """States, energy, residual, status, steps as an xarray.Dataset, batched along `sample`."""
+        import xarray as xr
+
+        lead = () if np.ndim(self.status) == 0 else ("phase", "sample")[-np.ndim(self.status) :]
+
+        def labelled(name: str, v: Any) -> Any:
+            v = np.asarray(v)
+            return (*lead, *(f"{name}_dim_{k}" for k in range(v.ndim - len(lead)))), v
+
+        told = {"energy": self.energy, "residual": self.residual, "steps": self.steps,
+                "status": np.asarray(self.status, dtype=str),
+                "lambda_min": self.certificate.lambda_min}  # fmt: skip
+        own = {k if k not in told else f"state_{k}": v for k, v in self.state.items()}
+        return xr.Dataset({k: labelled(k, v) for k, v in {**own, **told}.items()},
+                          attrs={"method": self.method, "tol": self.tol})  # fmt: skip
+
+    def to_arviz(self) -> Any:
+        """The same in the group `equilibrium`, as the ArviZ at hand keeps it."""
+        found = self.to_xarray()
+        return arviz_data.make({"equilibrium": found}, found.attrs)
 
     def require(self) -> Equilibrium:
         """Itself, if every sample converged. Raises: ConvergenceError naming those that did not."""

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from unified.base import arviz_data
 from unified.base.errors import bad_input
 from unified.dynamics.mixing import ESS, RHAT
 from unified.energies.cost import Cost, CostFamily
 from unified.energies.energy import Energy
-from unified.inference import arviz_data
 from unified.inference.compare_tests import KINDS, Tests, run_tests
 from unified.inference.draws import (
     FAILED,

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from unified.base import arviz_data
 from unified.base.errors import ConvergenceError, bad_input
 from unified.base.files import atomic_write_bytes
 from unified.dynamics.equilibrium import STATUS
 from unified.dynamics.mixing import ESS, RHAT, diagnose
 from unified.energies.cost import Cost, CostFamily
 from unified.energies.energy import Energy
-from unified.inference import arviz_data
 from unified.inference.problem import Problem
 
 FAILED = {

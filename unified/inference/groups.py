@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from unified.inference import arviz_data
+from unified.base import arviz_data
 from unified.inference.draws import layout
 from unified.inference.problem import Problem
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from unified.inference import arviz_data
+from unified.base import arviz_data
 from unified.inference.problem import Problem
 from unified.inference.pymc_model import build
 

@@ -3,11 +3,23 @@
 from unified.report.figures import new_axes, png_bytes, save_png
 from unified.report.html import Report
 from unified.report.plots import plot_gradient_agreement, plot_hessian_structure
+from unified.report.plots_inference import (
+    plot_energy_slice,
+    plot_mean_cost,
+    plot_mode_weights,
+    plot_posterior_forest,
+)
 from unified.report.plots_lines import (
     fitted_order,
     plot_beta_order,
     plot_learning_curves,
     plot_relaxation,
+)
+from unified.report.plots_meanfield import (
+    plot_flow_densities,
+    plot_flow_energy,
+    plot_flow_particles,
+    plot_phase_diagram,
 )
 from unified.report.plots_validation import plot_validation_intervals, plot_validation_scatter
 from unified.report.results import Check, all_passed, environment, failed_first, write_results
@@ -21,9 +33,17 @@ __all__ = [
     "fitted_order",
     "new_axes",
     "plot_beta_order",
+    "plot_energy_slice",
+    "plot_flow_densities",
+    "plot_flow_energy",
+    "plot_flow_particles",
     "plot_gradient_agreement",
     "plot_hessian_structure",
     "plot_learning_curves",
+    "plot_mean_cost",
+    "plot_mode_weights",
+    "plot_phase_diagram",
+    "plot_posterior_forest",
     "plot_relaxation",
     "plot_validation_intervals",
     "plot_validation_scatter",
