@@ -1,0 +1,151 @@
+"""Wide sums in two passes: chunks of neurons, one all-reduce, compensated, any sharding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from unified.base.errors import bad_input
+
+BLOCK = 2**20  # activities of one chunk (neurons × samples) when no chunk size is given
+
+
+def check_chunk(chunk_size: Any) -> int | None:
+    """A chunk size as a number, None for the automatic one. Raises: InputError."""
+    if chunk_size is None:
+        return None
+    whole = isinstance(chunk_size, int | np.integer) and not isinstance(chunk_size, bool)
+    if not whole or chunk_size < 1:
+        raise bad_input("chunk_size", "a whole number of particles of at least 1", chunk_size,
+                        "leave it out for an automatic one")  # fmt: skip
+    return int(chunk_size)
+
+
+def chunk_of(n: int, m: int, chunk_size: int | None) -> int:
+    """Particles per chunk for n particles and m samples: never more than n."""
+    return max(1, min(n, chunk_size or BLOCK // max(m, 1)))
+
+
+def add_compensated(total: Any, lost: Any, value: Any) -> tuple[Any, Any]:
+    """total + value, and what rounding has lost so far.
+
+    Equation: the sum of total and lost has an error of O(ε), whatever the number of terms.
+    Reference: Neumaier (1974), ZAMM 54, 39.
+    """
+    import jax.numpy as jnp
+
+    found = total + value
+    large = jnp.abs(total) >= jnp.abs(value)
+    rest = jnp.where(large, (total - found) + value, (value - found) + total)
+    return found, lost + rest
+
+
+def wide_sum(body: Callable[[Any, Any], Any], theta: Any, weight: Any, chunk: int) -> Any:
+    """Σ over chunks of body(particles, weights), one array, compensated over chunks.
+
+    Shapes: theta (N, D), weight (N,); the last chunk overlaps the one before it, with weight 0
+    where it does, so that any chunk size up to N will do and nothing is padded or copied.
+    """
+    import jax
+    import jax.numpy as jnp
+    from jax import lax
+
+    n = len(theta)
+    if chunk >= n:
+        return body(theta, weight)
+    shape = jax.eval_shape(body, theta[:chunk], weight[:chunk])
+
+    def step(i: Any, carry: Any) -> Any:
+        start = jnp.minimum(i * chunk, n - chunk)
+        block = lax.dynamic_slice_in_dim(theta, start, chunk)
+        live = start + jnp.arange(chunk) >= i * chunk
+        here = jnp.where(live, lax.dynamic_slice_in_dim(weight, start, chunk), 0)
+        return add_compensated(*carry, body(block, here))
+
+    zero = jnp.zeros(shape.shape, shape.dtype)
+    total, lost = lax.fori_loop(0, -(-n // chunk), step, (zero, zero))
+    return total + lost
+
+
+def wide_map(body: Callable[[Any], Any], theta: Any, chunk: int) -> Any:
+    """body applied to chunks of particles: (N, D) to (N, ...), an overlap computed twice."""
+    import jax
+    import jax.numpy as jnp
+    from jax import lax
+
+    n = len(theta)
+    if chunk >= n:
+        return body(theta)
+    shape = jax.eval_shape(body, theta[:chunk])
+
+    def step(i: Any, found: Any) -> Any:
+        start = jnp.minimum(i * chunk, n - chunk)
+        block = body(lax.dynamic_slice_in_dim(theta, start, chunk))
+        return lax.dynamic_update_slice_in_dim(found, block, start, 0)
+
+    empty = jnp.zeros((n, *shape.shape[1:]), shape.dtype)
+    return lax.fori_loop(0, -(-n // chunk), step, empty)
+
+
+def two_passes(
+    first: Callable[[Any, Any], Any],
+    respond: Callable[[Any], Any],
+    second: Callable[[Any, Any], Any],
+    theta: Any,
+    weight: Any,
+    chunk: int,
+    mesh: Any = None,
+) -> Any:
+    """second(θ_i, respond(Σ_j first(θ_j, w_j))) for every particle, without a pair of particles.
+
+    Equation: an interaction through M samples has rank ≤ M: one sum over all particles, then one
+    pass over each. With a `mesh` of devices particles are split along its first axis and the
+    sum is the one all-reduce of a step.
+    Shapes: theta (N, D), weight (N,); first gives one array, second (n, ...) per block of n.
+    Raises: InputError for a mesh that is none.
+    Reference: theory page E8.
+    """
+    if mesh is None:
+        answer = respond(wide_sum(first, theta, weight, chunk))
+        return wide_map(lambda block: second(block, answer), theta, chunk)
+    import jax
+    import jax.numpy as jnp
+    from jax.sharding import PartitionSpec
+
+    if not isinstance(mesh, jax.sharding.Mesh):
+        raise bad_input("mesh", "a jax.sharding.Mesh", type(mesh).__name__,
+                        'make one with jax.make_mesh((8,), ("neurons",))')  # fmt: skip
+    axis = mesh.axis_names[0]
+    n, devices = len(theta), mesh.shape[axis]
+    extra = -n % devices  # the last device gets particles of weight 0
+    theta = jnp.pad(theta, ((0, extra), (0, 0)))
+    weight = jnp.pad(weight, (0, extra))
+    cut = min(chunk, len(theta) // devices)
+
+    def local(theta: Any, weight: Any) -> Any:
+        found = jax.lax.psum(wide_sum(first, theta, weight, cut), axis)
+        answer = respond(found)
+        return wide_map(lambda block: second(block, answer), theta, cut)
+
+    split = PartitionSpec(axis)
+    run = jax.shard_map(local, mesh=mesh, in_specs=(split, split), out_specs=split,
+                        check_vma=False)  # fmt: skip
+    return run(theta, weight)[:n]
+
+
+def particle_noise(key: Any, step: Any, ids: Any, width: int, dtype: Any = None) -> Any:
+    """Standard normal noise of particles by their global number, (len(ids), width).
+
+    Equation: ξ_i = normal(fold_in(fold_in(key, step), i)): particle i gets the same numbers however
+    particles are ordered, chunked or spread over devices, and however many there are.
+    Reference: Salmon et al. (2011), counter-based random numbers.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    now = jax.random.fold_in(key, step)
+    draw = partial(jax.random.normal, shape=(width,), dtype=dtype or jnp.float32)
+    return jax.vmap(lambda i: draw(jax.random.fold_in(now, i)))(ids)
