@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from functools import cached_property
 from typing import Any
 
@@ -245,6 +246,22 @@ class Risk(AbstractFunctional):
         return at
 
     # --- before and during a run ------------------------------------------------------------
+    def on_mesh(self, mesh: Any) -> Risk:
+        """The same risk with its neurons spread over the first axis of a mesh."""
+        if mesh is None:
+            return self
+        found = copy(self)
+        found.mesh = mesh
+        return found
+
+    def identity(self) -> tuple[Any, ...]:
+        """Also data and all that decides the velocity."""
+        decay = np.zeros(0)
+        if self.regulariser is not None:  # a function has no text: its value at a point tells it
+            decay = np.asarray(self.regulariser(np.linspace(0.5, 1.5, self.dim)))
+        told = (self.scheme, self.precision, self.relaxation)
+        return (*super().identity(), *self.samples, repr(told), decay)
+
     def memory(self, n: int, dtype: str = "float64", chunk_size: int | None = None) -> Memory:
         """What a run with n particles needs on each device."""
         devices = self.mesh.shape[self.mesh.axis_names[0]] if self.mesh is not None else 1
@@ -259,6 +276,7 @@ class Risk(AbstractFunctional):
         theta, _ = self._atoms(measure)
         needed = self.memory(len(theta), theta.dtype.name)
         check_fits(needed, memory_free(self.mesh), f"{len(theta)} particles")
+        self.certify(measure)
 
     def certify(self, measure: AbstractMeasure) -> None:
         """Raise ConvergenceError if activities do not rest at this measure."""

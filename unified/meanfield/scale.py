@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -134,18 +133,3 @@ def two_passes(
     run = jax.shard_map(local, mesh=mesh, in_specs=(split, split), out_specs=split,
                         check_vma=False)  # fmt: skip
     return run(theta, weight)[:n]
-
-
-def particle_noise(key: Any, step: Any, ids: Any, width: int, dtype: Any = None) -> Any:
-    """Standard normal noise of particles by their global number, (len(ids), width).
-
-    Equation: ξ_i = normal(fold_in(fold_in(key, step), i)): particle i gets the same numbers however
-    particles are ordered, chunked or spread over devices, and however many there are.
-    Reference: Salmon et al. (2011), counter-based random numbers.
-    """
-    import jax
-    import jax.numpy as jnp
-
-    now = jax.random.fold_in(key, step)
-    draw = partial(jax.random.normal, shape=(width,), dtype=dtype or jnp.float32)
-    return jax.vmap(lambda i: draw(jax.random.fold_in(now, i)))(ids)
