@@ -89,7 +89,7 @@ ELIMINATED = Claim(
     ],
 )  # fmt: skip
 
-# --- one linear output in mean-field units: f = (1/N)Σ a_i w_i·x, E xxᵀ = 1, y = v·x ---------------
+# --- one linear output in mean-field units: f = (1/N)Σ a_i w_i·x, E xxᵀ = 1, y = v·x --------------
 N, gamma, Q, C, B = (scalar(name) for name in ("N", "gamma", "Q", "C", "B"))
 share, eps, kappa = scalar("S"), scalar("epsilon"), scalar("kappa")
 a, b = var("a", n), var("b", n)
@@ -162,7 +162,7 @@ FLOWS = Claim(
     ],
 )  # fmt: skip
 
-# --- orders: β → 0 and N → ∞ ----------------------------------------------------------------------
+# --- orders: β → 0 and N → ∞ --------------------------------------------------------------------
 _minus = inv(eye(k) - beta * kappa * eye(k))
 _plus = inv(eye(k) + beta * kappa * eye(k))
 _wide = inv(eye(k) + eps * kappa * eye(k))
@@ -196,7 +196,7 @@ ORDERS = Claim(
     ],
 )  # fmt: skip
 
-# --- the quadratic net of E5 -----------------------------------------------------------------------
+# --- the quadratic net of E5 --------------------------------------------------------------------
 M, Mstar, G = (var(name, d, d, symmetric=True) for name in ("M", "Mstar", "G"))
 _D = W.T @ W / N - Mstar
 # E (xᵀDx)² = tr(D)² + 2 tr(D²) for x ~ N(0, 1), by Isserlis (1918)
@@ -212,8 +212,8 @@ QUADRATIC = Claim(
     steps=[
         Step(_grow, -2 * (W @ G), "every neuron is multiplied by the same matrix",
              latex=r"w' = -2Gw"),
-        Step((_grow.T @ W + W.T @ _grow) / N, -2 * (G @ M + M @ G), "so the flow closes, at every N",
-             latex=r"M' = -2(GM+MG)"),
+        Step((_grow.T @ W + W.T @ _grow) / N, -2 * (G @ M + M @ G),
+             "so the flow closes, at every N", latex=r"M' = -2(GM+MG)"),
     ],
     breaks_when=["inputs that are not Gaussian: fourth moments differ, and G with them"],
     refute=[

@@ -93,6 +93,6 @@ def check_fits(needed: Memory, free: int | None, what: str) -> None:
     if free is None or needed.total <= free:
         return
     large = needed.temporary > needed.particles
-    remedy = "lower chunk_size" if large else "use fewer neurons, float32, or a mesh of more devices"
+    remedy = "lower chunk_size" if large else "use fewer neurons, float32 or more devices"
     raise InputError(f"memory: expected a run within the {told(free)} that are free on a device, "
                      f"got {what}, which needs {needed!r}; {remedy}.")  # fmt: skip

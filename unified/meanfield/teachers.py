@@ -39,8 +39,9 @@ def read_samples(data: Any, d: int, outputs: int) -> Samples:
                         "or set outputs= of the net")  # fmt: skip
     q = np.full(len(x), 1 / len(x)) if len(data) == 2 else np.asarray(data[2], dtype=np.float64)
     if q.shape != (len(x),) or np.any(q < 0) or abs(float(q.sum()) - 1) > 1e-9:
-        raise bad_input("weights", f"({len(x)},) numbers that are not negative and sum to 1",
-                        f"shape {q.shape}, sum {float(np.sum(q)):.6g}", "divide by their sum")  # fmt: skip
+        got = f"shape {q.shape}, sum {float(np.sum(q)):.6g}"
+        raise bad_input("weights", f"({len(x)},) numbers that are not negative and sum to 1", got,
+                        "divide by their sum")  # fmt: skip
     for name, v in (("x", x), ("y", y)):
         if not np.all(np.isfinite(v)):
             raise bad_input(name, "finite numbers", "NaN or infinity", "drop that sample")
