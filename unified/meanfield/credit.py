@@ -7,7 +7,6 @@ Every rule here is a sum of such phases with weights c: contrasts of EP, or one 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,11 +51,15 @@ class Precision:
 
 @dataclass(frozen=True)
 class Phases:
-    """Rest points at several nudges: Σ_j c_j ∂E*_j, with S_j = s_j·1 + κQ."""
+    """Rest points at several nudges: Σ_j c_j ∂E*_j, with S_j = s_j·1 + κQ.
+
+    `signs` are those of the nudges: a phase nudged by β has a minimum only if sign(β)·S ≻ 0.
+    """
 
     weights: tuple[float, ...]
     offsets: tuple[float, ...]
     kappa: float
+    signs: tuple[int, ...] = (1,)
 
 
 def phases_of(
@@ -74,7 +77,7 @@ def phases_of(
     if scheme == "one-sided":
         return Phases((1 / beta,), (1 / beta + own,), kappa)
     half = 1 / (2 * beta)
-    return Phases((half, -half), (1 / beta + own, -1 / beta + own), kappa)
+    return Phases((half, -half), (1 / beta + own, -1 / beta + own), kappa, (1, -1))
 
 
 @dataclass(frozen=True)
@@ -103,11 +106,10 @@ def respond(r: Any, q: Any, second: Any, phases: Phases) -> Response:
 
     k = r.shape[1]
     pulled, bias, value, settled = 0.0, jnp.zeros((k, k), r.dtype), 0.0, jnp.asarray(True)
-    for c, s in zip(phases.weights, phases.offsets, strict=True):
+    for c, s, sign in zip(phases.weights, phases.offsets, phases.signs, strict=True):
         if phases.kappa == 0:
             p = r / s
         else:
-            sign = math.copysign(1.0, s)
             matrix = sign * (s * jnp.eye(k, dtype=r.dtype) + phases.kappa * second)
             found, good = solve(matrix, r)
             p = jnp.where(jnp.all(good), sign * found, jnp.nan)

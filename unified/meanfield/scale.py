@@ -131,4 +131,4 @@ def two_passes(
 
     run = jax.shard_map(local, mesh=mesh, in_specs=(split, split), out_specs=split,
                         check_vma=False)  # fmt: skip
-    return run(theta, weight)
+    return jax.jit(run)(theta, weight)  # outside a compiled step it would run op by op
