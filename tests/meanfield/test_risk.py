@@ -56,8 +56,8 @@ def test_backprop_velocity_is_n_times_gradient_descent(k):
 
 
 CASES = [
-    ("bp", {}), ("ep", EP), ("ep", {**EP, "scheme": "one-sided"}), ("pc", {"precision": (0.7, 2.0)}),
-    ("pc", {"precision": 3.0, "beta": 0.4}),
+    ("bp", {}), ("ep", EP), ("ep", {**EP, "scheme": "one-sided"}),
+    ("pc", {"precision": (0.7, 2.0)}), ("pc", {"precision": 3.0, "beta": 0.4}),
 ]  # fmt: skip
 
 
@@ -70,19 +70,20 @@ def test_variation_and_velocity_are_derivatives_of_the_value(credit, options):
     mu, step = np.full(6, 1 / 6), 1e-4
     variation, there = risk.variation(ParticleMeasure(theta)), np.vstack([theta, probe])
     at = variation(there)
-    for j in range(2):  # mass moved from the first particle to a probe, no particle added
-        def value(e, j=j):
-            w = np.append(mu, [0.0, 0.0])
-            w[0], w[6 + j] = w[0] - e, w[6 + j] + e
-            return own.value(ParticleMeasure(there, w))
-        own = risk
-        if credit != "bp":  # at fixed precisions the number of particles must not change
-            n = 6 / 8
-            p = risk.precision
-            fixed = p.hidden if p.scaled else (p.hidden * n, p.output)
-            own = Risk(net, (X, Y3), credit, regulariser=risk.regulariser,
-                       **{**options, "precision": fixed})  # fmt: skip
-        slope_here = (-3 * value(0) + 4 * value(step) - value(2 * step)) / (2 * step)
+    own = risk
+    if credit != "bp":  # two more particles without mass must not change Nγ_h
+        p = risk.precision
+        fixed = p.hidden if p.scaled else (p.hidden * 6 / 8, p.output)
+        options = {**options, "precision": fixed}
+        own = Risk(net, (X, Y3), credit, regulariser=risk.regulariser, **options)
+
+    def value(moved, j):
+        w = np.append(mu, [0.0, 0.0])
+        w[0], w[6 + j] = w[0] - moved, w[6 + j] + moved
+        return own.value(ParticleMeasure(there, w))
+
+    for j in range(2):
+        slope_here = (-3 * value(0, j) + 4 * value(step, j) - value(2 * step, j)) / (2 * step)
         assert slope_here == pytest.approx(at[6 + j] - at[0], rel=1e-5)
     v, h = risk.velocity_at(ParticleMeasure(theta)), 1e-5
     for i, c in ((0, 0), (2, 4)):
