@@ -1,5 +1,6 @@
 """Oracle: autodiff of the loss of N neurons, finite differences of values, relaxed activities."""
 
+from copy import copy
 from dataclasses import replace
 
 import jax
@@ -31,6 +32,12 @@ def far(v, w):
     return float(np.linalg.norm(v - w) / np.linalg.norm(w))
 
 
+def nudged(risk, beta):
+    found = copy(risk)
+    found.beta = beta
+    return found
+
+
 def by_hand(theta, w, alpha, k, y):
     """½E|y − α Σ w_i a_i tanh(w_i·x)|² + ½λΣ w_i|θ_i|², λ = 0.1, in plain JAX."""
     h = jnp.tanh(X @ theta[:, k:].T)
@@ -56,8 +63,8 @@ def test_backprop_velocity_is_n_times_gradient_descent(k):
 
 
 CASES = [
-    ("bp", {}), ("ep", EP), ("ep", {**EP, "scheme": "one-sided"}),
-    ("pc", {"precision": (0.7, 2.0)}), ("pc", {"precision": 3.0, "beta": 0.4}),
+    ("bp", {}), ("ep", EP), ("pc", {"precision": (0.7, 2.0)}),
+    ("pc", {"precision": 3.0, "beta": 0.4}),
 ]  # fmt: skip
 
 
@@ -101,10 +108,11 @@ def test_ep_velocity_tends_to_backprop_in_order_1_and_2():
         measure = ParticleMeasure(net.draw(n, seed=1))
         exact = Risk(net, (X, Y1)).velocity_at(measure)
         for scheme, order in (("one-sided", 1), ("centered", 2)):
-            errors = [
-                far(Risk(net, (X, Y1), "ep", beta=b, scheme=scheme).velocity_at(measure), exact)
-                for b in betas
-            ]
+            risk = Risk(net, (X, Y1), "ep", scheme=scheme)
+            with jax.enable_x64(True):  # compiled once for all nudges
+                ask = jax.jit(lambda b, m, risk=risk: nudged(risk, b).velocity(m.x, m.w),
+                              static_argnums=1)  # fmt: skip
+                errors = [far(np.asarray(ask(b, measure)), exact) for b in betas]
             assert slope(betas, errors) == pytest.approx(order, abs=0.1), (n, scheme)
             assert errors[0] < 0.03
     r, q = Y1[:, None], np.full(8, 1 / 8)
@@ -124,12 +132,12 @@ def test_pc_tends_to_backprop_like_one_over_n_unless_precisions_scale():
     exact = [Risk(net, (X, Y1)).velocity_at(m) for m in measures]
     fixed = [far(Risk(net, (X, Y1), "pc").velocity_at(m), v)
              for m, v in zip(measures, exact, strict=True)]  # fmt: skip
-    kept = [far(Risk(net, (X, Y1), "pc", precision=1.0).velocity_at(m), v)
-            for m, v in zip(measures, exact, strict=True)]  # fmt: skip
     assert slope(sizes, fixed) == pytest.approx(-1, abs=0.03)
-    assert abs(slope(sizes, kept)) < 0.05 and min(kept) > 0.3
+    scaled = Risk(net, (X, Y1), "pc", precision=1.0)
+    v, before = scaled.velocity_at(measures[-1]), scaled.velocity_at(measures[0])
+    kept = far(v, exact[-1])
+    assert kept == pytest.approx(far(before, exact[0]), rel=0.2) and kept > 0.3
     a = measures[-1].x[:, 0]  # input weights: backprop divided by S = 1 + Q/γ, exactly
-    v = Risk(net, (X, Y1), "pc", precision=1.0).velocity_at(measures[-1])
     np.testing.assert_allclose(v[:, 1:] * (1 + np.mean(a**2)), exact[-1][:, 1:], rtol=1e-9)
 
 

@@ -197,6 +197,20 @@ class Risk(AbstractFunctional):
 
         return jax.jit(run)
 
+    @cached_property
+    def _velocity(self) -> Callable[..., Any]:
+        import jax
+
+        return jax.jit(self.velocity, static_argnums=2)
+
+    def velocity_at(self, measure: AbstractMeasure, chunk_size: int | None = None) -> Any:
+        """The velocity of the particles of a measure, (N, dim), as a NumPy array."""
+        import jax
+
+        theta, weight = self._atoms(measure)
+        with jax.enable_x64(theta.dtype == np.float64):
+            return np.asarray(self._velocity(theta, weight, check_chunk(chunk_size)))
+
     def _gathered(self, measure: AbstractMeasure) -> list[Any]:
         import jax
 
@@ -254,6 +268,7 @@ class Risk(AbstractFunctional):
             return self
         found = copy(self)
         found.mesh = mesh
+        found.__dict__.pop("_velocity", None)  # compiled for the mesh before
         return found
 
     def identity(self) -> tuple[Any, ...]:
