@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-N, M, D, CHUNK = 131072, 512, 16, 1024
+N, M, D, CHUNK = 131072, 512, 16, 512
 FASTER, SMALLER = 3.0, 100.0
 LINE_M, LINE_D, LINE = 32, 2, (10**5, 3 * 10**5, 10**6, 3 * 10**6, 10**7)
 OFF_LINE = 0.05

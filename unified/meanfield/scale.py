@@ -9,7 +9,7 @@ import numpy as np
 
 from unified.base.errors import bad_input
 
-BLOCK = 2**19  # activities of one chunk (neurons × samples) when no chunk size is given
+BLOCK = 2**18  # activities of one chunk (neurons × samples) when no chunk size is given
 
 
 def check_chunk(chunk_size: Any) -> int | None:
