@@ -9,15 +9,19 @@ import numpy as np
 
 from unified.base.errors import bad_input
 from unified.dynamics.langevin import check_key
+from unified.meanfield.applies import METHODS, applies, bounded
+from unified.meanfield.entropic import EntropicJKO
 from unified.meanfield.functional import AbstractFunctional
-from unified.meanfield.internal import Power, positive
+from unified.meanfield.grid import GridMeasure
+from unified.meanfield.internal import positive
+from unified.meanfield.jko import GaussianJKO, QuantileJKO
+from unified.meanfield.langevin import Langevin
 from unified.meanfield.measures import AbstractMeasure, GaussianMeasure, ParticleMeasure
 from unified.meanfield.moments import Moments
 from unified.meanfield.particles import STEPPERS, Particles, check_step, step_limit
 from unified.meanfield.result import FlowResult
 from unified.meanfield.stepper import AbstractStepper, Plan, follow, wrong_measure
-
-METHODS = ("particles", "langevin", "fv", "jko", "moments")
+from unified.meanfield.volume import FiniteVolume
 
 
 def solve_flow(
@@ -35,6 +39,7 @@ def solve_flow(
     mesh: Any = None,
     tau: float = 1.0,
     tol: float = 1e-10,
+    entropic: float | None = None,
     checkpoint: str | Path | None = None,
     progress: bool = False,
     throw: bool = True,
@@ -44,7 +49,8 @@ def solve_flow(
     Equation: τ∂_tμ = ∇·(μ∇δF/δμ); particles dθ_i = −∇δ𝓔/δμ(θ_i)dt/τ + √(2T/τ)dW.
     Methods: "particles" (T = 0; `stepper` euler, heun or adaptive, which is the default without a
     dt), "langevin" (needs `key`; `splitting` steps the quadratic potential exactly), "fv" (a
-    GridMeasure), "jko" (a GaussianMeasure, or one dimension), "moments" (a GaussianMeasure).
+    GridMeasure), "jko" (a GaussianMeasure in closed form, particles in 1 d as quantiles, a
+    GridMeasure with entropic transport of strength `entropic`), "moments" (a GaussianMeasure).
     Shapes: dt and t1 in units of time; about `saves` equally spaced measures are kept after the
     first. `chunk_size` bounds the particles handled at once, `mesh` is a JAX mesh of one axis that
     particles are laid over; neither changes the result beyond rounding. `tol` is the tolerance of
@@ -70,8 +76,19 @@ def solve_flow(
         raise bad_input("saves", "a whole number of at least 1", saves, "raise it")
     if chunk_size is not None and (not isinstance(chunk_size, int) or chunk_size < 1):
         raise bad_input("chunk_size", "a whole number of at least 1", chunk_size, "raise it")
+    F.check(mu0)
     applies(F, mu0, method)
-    made, step = _make(F, mu0, method, span, step, key, stepper, splitting, chunk_size, mesh, tol)
+    if method != "fv":  # a grid has walls
+        bounded(F, mu0)
+    if method == "jko" and isinstance(mu0, GridMeasure):
+        step = span / 200 if step is None else step
+        made: AbstractStepper = EntropicJKO(F, mu0, step, entropic, tol)
+    elif entropic is not None:
+        raise bad_input("entropic", "none but for method 'jko' on a GridMeasure", entropic,
+                        "leave it out")  # fmt: skip
+    else:
+        made, step = _make(F, mu0, method, span, step, key, stepper, splitting, chunk_size, mesh,
+                           tol)  # fmt: skip
     plan = Plan.of(span, step, saves, scale)
     return follow(made, mu0, plan, checkpoint=checkpoint, progress=progress, throw=throw)
 
@@ -92,11 +109,8 @@ def _make(F: AbstractFunctional, mu0: Any, method: str, span: float, step: float
           key: int | None, stepper: str | None, splitting: bool, chunk_size: int | None,
           mesh: Any, tol: float) -> tuple[AbstractStepper, float]:  # fmt: skip
     """The stepper of a method, and its step."""
-    if method in ("particles", "langevin"):
-        if not isinstance(mu0, ParticleMeasure):
-            raise wrong_measure(method, "a ParticleMeasure", mu0,
-                                "use mu0.to_particles(count, key=0)")  # fmt: skip
-        F.check(mu0)
+    if method in ("particles", "langevin") and not isinstance(mu0, ParticleMeasure):
+        raise wrong_measure(method, "a ParticleMeasure", mu0, "use mu0.to_particles(count, key=0)")
     if method == "particles":
         kind = stepper or ("adaptive" if step is None else "heun")
         if kind not in STEPPERS:
@@ -111,8 +125,6 @@ def _make(F: AbstractFunctional, mu0: Any, method: str, span: float, step: float
         check_step(step, limit)
         return made, step
     if method == "langevin":
-        from unified.meanfield.langevin import Langevin
-
         if key is None:
             raise bad_input("key", "a whole number, for method 'langevin'", "none", "use key=0")
         check_key(key)
@@ -126,48 +138,11 @@ def _make(F: AbstractFunctional, mu0: Any, method: str, span: float, step: float
         return noisy, step
     step = span / 200 if step is None else step
     if method == "fv":
-        from unified.meanfield.grid import GridMeasure
-        from unified.meanfield.volume import FiniteVolume
-
         if not isinstance(mu0, GridMeasure):
             raise wrong_measure("fv", "a GridMeasure", mu0, "use mu0.to_grid(x)")
         return FiniteVolume(F, mu0, tol), step
     if method == "moments":
         return Moments(F, mu0.dim, tol), step
-    from unified.meanfield.jko import GaussianJKO, QuantileJKO
-
     if isinstance(mu0, GaussianMeasure):
         return GaussianJKO(F, mu0.dim), step
     return QuantileJKO(F, tol), step
-
-
-def applies(F: AbstractFunctional, mu0: AbstractMeasure, method: str) -> None:
-    """Raise InputError if a method does not apply to a functional, naming those that do."""
-    reason = why_not(F, method, mu0)
-    if reason:
-        fit = [m for m in METHODS if not why_not(F, m, mu0)]
-        raise bad_input("method", f"one that applies to {F!r}: {', '.join(fit) or 'none does'}",
-                        f"'{method}', which {reason}", "choose one of those")  # fmt: skip
-
-
-def why_not(F: AbstractFunctional, method: str, mu0: AbstractMeasure) -> str:
-    """Why a method does not apply to a functional, from such a measure; empty if it does."""
-    powers = any(isinstance(t, Power) for t in F.terms)
-    closes = not powers and all(
-        t.internal or t.quadratic(mu0.dim) is not None or t.pairing(mu0.dim) is not None
-        for t in F.terms
-    )
-    if method == "particles" and F.temperature > 0:
-        return "is for T = 0"
-    if method in ("particles", "langevin") and powers:
-        return "cannot feel a power of the density"
-    if method == "fv" and mu0.dim > 2:
-        return "is for 1 or 2 dimensions"
-    if method == "moments" and not closes:
-        return "needs quadratic potentials and interactions"
-    if method == "jko" and not closes and isinstance(mu0, GaussianMeasure):
-        return "needs quadratic potentials and interactions to keep a Gaussian one"
-    if method == "jko" and mu0.dim > 1 and not isinstance(mu0, GaussianMeasure):
-        return "needs one dimension or a GaussianMeasure"
-    return ""
-
