@@ -86,6 +86,13 @@ class AbstractFunctional(ABC):
         """Text and arrays that tell this functional from others, so that runs are not mixed up."""
         return (repr(self), self.latex())
 
+    def on_mesh(self, mesh: Any) -> AbstractFunctional:
+        """The same functional for particles laid over the devices of a mesh (None: one device).
+
+        Only those that split their own sums over devices have to be told.
+        """
+        return self
+
     def on_grid(self, measure: GridMeasure) -> Any:
         """δF/δμ at the cell centres, shaped as the density."""
         return np.reshape(self.variation(measure)(measure.points), measure.density.shape)
@@ -190,6 +197,10 @@ class Sum(AbstractFunctional):
     def identity(self) -> tuple[Any, ...]:
         """Those of the terms."""
         return tuple(v for t in self._terms for v in t.identity())
+
+    def on_mesh(self, mesh: Any) -> Sum:
+        """Every term's, summed."""
+        return Sum(tuple(t.on_mesh(mesh) for t in self._terms))
 
     def lines(self) -> list[str]:
         """Those of the terms, one after the other."""

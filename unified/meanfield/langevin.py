@@ -26,7 +26,7 @@ class Langevin(ParticleStepper):
 
     def __init__(self, functional: AbstractFunctional, splitting: bool, key: int,
                  chunk_size: int | None, mesh: Any) -> None:  # fmt: skip
-        super().__init__(functional)
+        super().__init__(functional.on_mesh(mesh))
         self.splitting, self.key = splitting, key
         self.chunk_size, self.mesh = chunk_size, mesh
         self.name = "langevin, splitting" if splitting else "langevin, Euler-Maruyama"

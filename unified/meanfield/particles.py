@@ -23,7 +23,7 @@ class Particles(ParticleStepper):
 
     def __init__(self, functional: AbstractFunctional, stepper: str, chunk_size: int | None,
                  mesh: Any, tol: float) -> None:  # fmt: skip
-        super().__init__(functional)
+        super().__init__(functional.on_mesh(mesh))
         self.stepper, self.chunk_size, self.mesh, self.tol = stepper, chunk_size, mesh, tol
         self.name = f"particles, {stepper}"
         self.adaptive = stepper == "adaptive"
