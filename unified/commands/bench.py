@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
         bench_exact,
         bench_gradient,
         bench_inference,
+        bench_meanfield,
         bench_posterior,
     )  # fmt: skip
 
@@ -55,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
         "inference": bench_inference.inference_ratios,
         "posterior": bench_posterior.posterior_bars,
         "evidence": bench_evidence.evidences,
+        "meanfield": bench_meanfield.wide_forces,
     }
     if args.only is not None and args.only not in parts:
         raise bad_input("--only", f"one of {', '.join(parts)}", args.only, "choose one")

@@ -199,7 +199,9 @@ class Sum(AbstractFunctional):
         return tuple(v for t in self._terms for v in t.identity())
 
     def on_mesh(self, mesh: Any) -> Sum:
-        """Every term's, summed."""
+        """Every term's, summed; without a mesh itself, with the loops compiled for it."""
+        if mesh is None:
+            return self
         return Sum(tuple(t.on_mesh(mesh) for t in self._terms))
 
     def lines(self) -> list[str]:
