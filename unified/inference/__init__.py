@@ -26,7 +26,13 @@ _EXPORTS: dict[str, str] = {
     "laplace": "unified.inference.laplace:laplace",
     "evidence": "unified.inference.evidence:evidence",
     "modes": "unified.inference.modes:modes",
+    "evidence_by_output": "unified.inference.evidence_wells:evidence_by_output",
+    "expansion": "unified.inference.expansion:expansion",
+    "mode_weights": "unified.inference.weights:mode_weights",
+    "chain_visits": "unified.inference.weights:chain_visits",
+    "RankOne": "unified.inference.rank_one:RankOne",
     "thermal_gradients": "unified.inference.thermal:thermal_gradients",
+    "map_report": "unified.inference.map_report:map_report",
 }
 
 __all__ = [*_EXPORTS]

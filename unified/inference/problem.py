@@ -44,7 +44,7 @@ class Problem:
         x: Any = None, y: Any = None, *, beta: float = 1.0, temperature: float = 1.0,
     ) -> Problem:  # fmt: skip
         """Check everything once. Without a cost there is nothing to nudge, and β is 0."""
-        program = _emitted(energy, cost)
+        program = program_of(energy, cost)
         runnable(program)
         strength = _real(beta) if cost is not None else 0.0
         check_temperature(temperature)
@@ -142,9 +142,9 @@ class Problem:
         return text.hexdigest()[:16]
 
 
-@lru_cache(maxsize=16)
-def _emitted(energy: Energy, cost: Cost | CostFamily | None) -> Program:
-    """The program of an energy, kept: what it has compiled serves the next call too."""
+@lru_cache(maxsize=64)
+def program_of(energy: Energy, cost: Cost | CostFamily | None) -> Program:
+    """One program per energy and cost, so that a sweep of laws compiles once."""
     return emit(energy, cost)
 
 
