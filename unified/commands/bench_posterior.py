@@ -48,7 +48,7 @@ def _linear_gaussian() -> list[dict[str, Any]]:
     from unified.inference import compare_posterior, map_estimate, posterior
 
     *given, (mean, cov) = linear_gaussian_case(N, M, 0)
-    settings = {"beta": BETA, "temperature": HEAT}
+    settings: dict[str, Any] = {"beta": BETA, "temperature": HEAT}
     rest = map_estimate(*given, **settings)
     error = float(np.max(np.abs(rest.state["s"] - mean)))
     draws = posterior(*given, **settings, key=0, draws=2000)
@@ -76,7 +76,7 @@ def _mode() -> list[dict[str, Any]]:
     from unified.inference import find_map_pymc, map_estimate, to_pymc
 
     *given, (mean, _) = linear_gaussian_case(WIDE, M, 1)
-    settings = {"beta": BETA, "temperature": HEAT}
+    settings: dict[str, Any] = {"beta": BETA, "temperature": HEAT}
     model = to_pymc(*given, **settings, form="potential")
 
     def rival() -> Any:
