@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from unified.base.errors import ConvergenceError, bad_input
-from unified.dynamics.langevin import check_key, sample
+from unified.dynamics.langevin import check_key
 from unified.inference.evidence import EvidenceEstimate
 from unified.inference.gaussian import gaussian_law, hessian_at
 from unified.inference.laplace import laplace_of
 from unified.inference.modes import modes_of
 from unified.inference.problem import Problem
 from unified.inference.quadratic import cost_of
+from unified.inference.sampling import sample_wells
 from unified.inference.smc import Annealed, anneal, reference_of
 
 AGREE = 0.5  # nats: a standard error between annealed runs beyond which they say nothing
@@ -21,32 +22,29 @@ AGREE = 0.5  # nats: a standard error between annealed runs beyond which they sa
 
 def by_integration(
     problem: Problem, *, key: int | None = None, nodes: int = 9, tolerance: float = 1e-9,
-    draws: int = 2000, chains: int = 4, warmup: int = 200, spread: float = 2.0,
+    draws: int = 2000, chains: int = 4, warmup: int = 200,
 ) -> EvidenceEstimate:  # fmt: skip
     """−(1/T)∫₀^β⟨C⟩dβ': thermodynamic integration, by quadrature in u with β' = β((1+κ)^u − 1)/κ.
 
     κ = β times the largest curvature of C over that of E, so that nodes gather where ⟨C⟩ bends.
-    Gaussian laws: ⟨C⟩ exact, adaptive Gauss–Kronrod to `tolerance` nats. Others: ⟨C⟩ sampled at
-    `nodes` = 2^k + 1 Clenshaw–Curtis points, of which every other one gives a second quadrature.
+    Gaussian laws: ⟨C⟩ exact, adaptive Gauss–Kronrod to `tolerance` nats. Others: ⟨C⟩ sampled, by
+    chains in every well found, at `nodes` = 2^k + 1 Clenshaw–Curtis points, of which every other
+    one gives a second quadrature.
     """
     stretch = _stretch(problem)
     if problem.beta == 0:
         return EvidenceEstimate(0.0, 0.0, "ti", "converged", problem)
     if problem.program.kernels.quadratic:
         return _exact_path(problem, stretch, tolerance)
-    if key is None:
-        raise bad_input("key", "a whole number, since the means are sampled", "none", "pass key=0")
-    check_key(key)
     if not isinstance(nodes, int) or nodes < 5 or (nodes - 1) & (nodes - 2):
         raise bad_input("nodes", "2**k + 1, at least 5", nodes, "use e.g. 9")
     u = (1 - np.cos(np.pi * np.arange(nodes) / (nodes - 1))) / 2
     betas, slopes = _path(u, problem.beta, stretch)
     means, errors = np.empty(nodes), np.empty(nodes)
     for k, b in enumerate(betas):
-        at = problem.at(float(b))
         try:
-            found = sample(at.program, at.params, at.phase, at.temperature, key=(key + k) % 2**31,
-                           draws=draws, chains=chains, warmup=warmup, spread=spread)  # fmt: skip
+            found = sample_wells(problem.at(float(b)), key=None if key is None else key + k,
+                                 draws=draws, chains=chains, warmup=warmup)  # fmt: skip
         except ConvergenceError as err:
             told = f"evidence at beta={b:.3g} on the path: {err}"
             raise ConvergenceError(told, err.status) from err

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from unified.base.errors import bad_input
-from unified.dynamics.langevin import check_key, sample
 from unified.energies.cost import Cost, CostFamily
 from unified.energies.energy import Energy
 from unified.inference.expansion import expansion
@@ -18,6 +16,7 @@ from unified.inference.groups import as_arviz, law_attrs
 from unified.inference.laplace import LaplaceLaw, laplace_of
 from unified.inference.mode import find_map_pymc
 from unified.inference.problem import Problem
+from unified.inference.sampling import sample_wells
 
 GRID, WIDE = 401, 3.5  # points of a density on the way to its mode, over so many deviations
 
@@ -110,7 +109,8 @@ def map_report(
 ) -> MapReport:  # fmt: skip
     """Relaxation against a dense closed form and pm.find_MAP; MAP against mean and marginal modes.
 
-    Equation: see `MapReport`. Nonlinear energies are sampled with `key`, gated.
+    Equation: see `MapReport`. Nonlinear energies are sampled with `key`, by chains in every
+    well found, gated.
     Shapes: x, y one sample.
     Raises: InputError for T ≤ 0, an improper law, or a nonlinear energy without a key;
     ConvergenceError if the phase does not relax or chains do not mix.
@@ -124,11 +124,7 @@ def map_report(
         other = problem.stack(mode.state)
     if law.exact:
         return MapReport(law, gaussian_law(problem).mean, other)
-    if key is None:
-        raise bad_input("key", "a whole number, since the mean is sampled", "none", "pass key=0")
-    check_key(key)
-    found = sample(problem.program, problem.params, problem.phase, temperature, key=key,
-                   draws=draws, chains=chains, warmup=warmup)  # fmt: skip
+    found = sample_wells(problem, key=key, draws=draws, chains=chains, warmup=warmup)
     flat = problem.stack(found.state)
     sd = flat.std(axis=(0, 1), ddof=1)
     modes = np.stack([_marginal_modes(chain, sd) for chain in flat])
@@ -137,7 +133,7 @@ def map_report(
         law, None, other, mean=flat.mean(axis=(0, 1)),
         mean_se=sd / np.sqrt(problem.stack(found.ess)),
         mean_predicted=None if more is None else law.mean + more.mean_shift,
-        marginal=modes.mean(axis=0), marginal_se=modes.std(axis=0, ddof=1) / np.sqrt(chains),
+        marginal=modes.mean(axis=0), marginal_se=modes.std(axis=0, ddof=1) / np.sqrt(len(modes)),
         marginal_predicted=None if more is None else law.mean + more.marginal_shift, sd=sd,
     )  # fmt: skip
 

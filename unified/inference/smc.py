@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from unified.inference.modes import Modes
 
 KEEP, WANTED, RUNS = 0.7, 0.6, 8  # effective share kept by a stage; acceptance; runs at least
+STAGES = 200  # beyond which a run has lost its way, and its integral is NaN
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class Annealed:
 
     @property
     def log_integral(self) -> float:
-        """log of the mean over runs of ∫exp(−F/T), of which every run is an unbiased estimate."""
+        """log of the mean over runs of their ∫exp(−F/T); NaN if one broke off."""
+        if not np.all(np.isfinite(self.log_integrals)):
+            return float("nan")
         return float(np.logaddexp.reduce(self.log_integrals) - np.log(len(self.log_integrals)))
 
     @property
@@ -172,6 +175,6 @@ def _run(problem: Problem, count: int, moves: int, values: Any, heat: Any, mean:
     flat = mean + jax.random.normal(jax.random.fold_in(key, 2**30), (count, n), root.dtype) @ root.T
     zero = jnp.zeros((), root.dtype)
     first = (flat, look(flat), zero, zero, zero + n ** (-1 / 6), zero, jnp.zeros((), jnp.int32))
-    done = lax.while_loop(lambda c: (c[2] < 1) & (c[6] < 500), stage, first)
+    done = lax.while_loop(lambda c: (c[2] < 1) & (c[6] < STAGES), stage, first)
     flat, _, level, total, _, rate, stages = done
     return jnp.where(level >= 1, total, jnp.nan), flat, stages, rate

@@ -10,13 +10,14 @@ import numpy as np
 
 from unified.base.errors import bad_input
 from unified.dynamics.averages import SEGMENTS, pullback, stretches
-from unified.dynamics.langevin import check_key, sample
+from unified.dynamics.langevin import check_key
 from unified.energies.cost import Cost, CostFamily
 from unified.energies.energy import Energy
 from unified.inference.free_energy import Gradient, LawGradients, law_gradients
 from unified.inference.groups import as_arviz, law_attrs
 from unified.inference.laplace import laplace_of
 from unified.inference.problem import Problem
+from unified.inference.sampling import sample_wells
 
 WAYS = ("nudge", "fluctuation", "evidence")
 EXACT_NODES = 32
@@ -94,13 +95,13 @@ def thermal_gradients(
     E: Energy, C: Cost | CostFamily, params: Mapping[str, Any],
     x: Any = None, y: Any = None, *, beta: float = 1.0, temperature: float = 1.0,
     centered: bool = False, key: int | None = None, nodes: int = 3, draws: int = 4000,
-    chains: int = 4, warmup: int = 200, spread: float = 2.0,
+    chains: int = 4, warmup: int = 200,
 ) -> ThermalGradient:  # fmt: skip
     """The gradient of the mean cost between nudges 0 and β (`centered`: −β and β), three ways.
 
     Equation: see `ThermalGradient`; β → 0 is d⟨C⟩_0/dθ, β = T = 1 is −∂_θ log evidence.
     Quadratic energies: closed forms. Others: `draws` of `chains` at either end and at `nodes`
-    Gauss–Legendre points between, by `unified.dynamics.sample`, gated; `key` decides the noise.
+    Gauss–Legendre points between, by chains in every well found, gated; `key` decides the noise.
     Shapes: x, y one sample; gradients as the parameters.
     Raises: InputError for T ≤ 0, β ≤ 0, no parameters, improper laws, or settings out of range;
     ConvergenceError if chains do not mix.
@@ -129,7 +130,7 @@ def thermal_gradients(
     check_key(key)
     if draws < 2 * SEGMENTS or nodes < 1:
         raise bad_input("draws, nodes", f"at least {2 * SEGMENTS} and 1", (draws, nodes), "raise")
-    settings = {"draws": draws, "chains": chains, "warmup": warmup, "spread": spread}
+    settings = {"draws": draws, "chains": chains, "warmup": warmup}
     means = [_sampled(problem.at(v), key, settings)[0] for v in (a, b)]  # the same noise in both
     contrast = {k: (v - means[0][k]) / (b - a) for k, v in means[1].items()}
     points, weights = np.polynomial.legendre.leggauss(nodes)
@@ -165,7 +166,7 @@ def _sampled(problem: Problem, key: int, settings: Mapping[str, Any]) -> tuple[G
     from jax import lax
 
     program = problem.program
-    found = sample(program, problem.params, problem.phase, problem.temperature, key=key, **settings)
+    found = sample_wells(problem, key=key, **settings)
     flat, cost = stretches(problem.stack(found.state)), stretches(found.cost)
 
     def terms(values: Any, flat: Any, cost: Any, heat: Any) -> Any:

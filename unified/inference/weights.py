@@ -196,8 +196,9 @@ def chain_visits(found: Modes, draws: Any) -> ChainVisits:
     fine = (rhat < RHAT) & (ess >= ESS)
     everywhere = bool(np.all(fine[matters])) or (np.sum(matters) == 1 and np.all(
         occupancy[:, matters] == 1))  # fmt: skip
-    several = np.sum(matters) > 1
-    stuck = tuple(int(k) for k in np.flatnonzero(np.max(occupancy, axis=1) == 1)) if several else ()
+    at = np.argmax(occupancy, axis=1)
+    beside = np.sum(matters) - matters[at] > 0  # another well matters
+    stuck = tuple(int(k) for k in np.flatnonzero((np.max(occupancy, axis=1) == 1) & beside))
     return ChainVisits(found, occupancy, flat.mean(axis=1), rhat, ess,
                        "global" if everywhere else "local", stuck)  # fmt: skip
 
