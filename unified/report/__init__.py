@@ -3,6 +3,12 @@
 from unified.report.figures import new_axes, png_bytes, save_png
 from unified.report.html import Report
 from unified.report.plots import plot_gradient_agreement, plot_hessian_structure
+from unified.report.plots_inference import (
+    plot_energy_slice,
+    plot_mean_cost,
+    plot_mode_weights,
+    plot_posterior_forest,
+)
 from unified.report.plots_lines import (
     fitted_order,
     plot_beta_order,
@@ -21,9 +27,13 @@ __all__ = [
     "fitted_order",
     "new_axes",
     "plot_beta_order",
+    "plot_energy_slice",
     "plot_gradient_agreement",
     "plot_hessian_structure",
     "plot_learning_curves",
+    "plot_mean_cost",
+    "plot_mode_weights",
+    "plot_posterior_forest",
     "plot_relaxation",
     "plot_validation_intervals",
     "plot_validation_scatter",
