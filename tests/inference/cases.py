@@ -1,5 +1,6 @@
 """Problems whose laws are known, written out by hand."""
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,7 +45,7 @@ def deep_linear(beta=0.7, temperature=0.5, seed=0):
     """z_l ~ N(W_l z_{l-1}, T), y ~ N(z_L, T/β): the joint normal law, assembled block by block."""
     rng = np.random.default_rng(seed)
     sizes = [3, 4, 3, 2]
-    w = [rng.standard_normal((q, p)) / np.sqrt(p) for p, q in zip(sizes, sizes[1:], strict=False)]
+    w = [rng.standard_normal((q, p)) / np.sqrt(p) for p, q in pairwise(sizes)]
     x, y = rng.standard_normal(3), rng.standard_normal(2)
     # errors ε = Mz − k with M unit lower block bidiagonal
     n = sum(sizes[1:])

@@ -89,14 +89,14 @@ def barrier(net, exact):
 def test_stuck_chains_are_reported_and_not_averaged(net):
     """Chains that each sit in a well of their own have a mean that is nobody's."""
     cold = of(net, 0.0, 0.06)
-    alike = sample(cold.program, cold.params, cold.phase, 0.06, key=0, draws=400, throw=False)
+    alike = sample(cold.program, cold.params, cold.phase, 0.06, key=0, draws=2048, throw=False)
     assert alike.converged  # all by chance in one well: R-hat and effective size see nothing
     known = modes_of(cold, key=0)
     assert chain_visits(known, alike).stuck == (0, 1, 2, 3)
-    drawn = sample_wells(cold, key=0, draws=400, throw=False)
+    drawn = sample_wells(cold, key=0, draws=2048, throw=False)
     assert not drawn.converged
     with pytest.raises(ConvergenceError, match="R-hat"):
-        sample_wells(cold, key=0, draws=400)
+        sample_wells(cold, key=0, draws=2048)
     seen = chain_visits(known, drawn)
     assert seen.label == "local" and seen.stuck == (0, 1, 2, 3)
     assert np.all(np.isin(seen.occupancy, (0, 1))) and np.all(seen.occupancy.sum(axis=0) > 0)
@@ -110,7 +110,7 @@ def test_stuck_chains_are_reported_and_not_averaged(net):
 def test_all_chains_in_one_well_are_not_global(found):
     """R-hat is 1.00 when every chain is stuck in the same well: the gate alone passes that."""
     rng = np.random.default_rng(0)
-    draws = found.states[0] + 0.05 * rng.standard_normal((4, 400, 8))
+    draws = found.states[0] + 0.05 * rng.standard_normal((4, 2048, 8))
     seen = chain_visits(found, draws)
     assert seen.label == "local" and seen.stuck == (0, 1, 2, 3)
 
@@ -118,8 +118,8 @@ def test_all_chains_in_one_well_are_not_global(found):
 def test_chains_that_cross_are_global(found):
     """A test that calls everything stuck is switched off."""
     rng = np.random.default_rng(0)
-    wells = rng.choice(2, size=(4, 400), p=found.weights)
-    draws = found.states[wells] + 0.05 * rng.standard_normal((4, 400, 8))
+    wells = rng.choice(2, size=(4, 2048), p=found.weights)
+    draws = found.states[wells] + 0.05 * rng.standard_normal((4, 2048, 8))
     seen = chain_visits(found, draws)
     assert seen.label == "global" and seen.stuck == ()
     np.testing.assert_allclose(seen.mean, draws.mean(axis=(0, 1)))
@@ -131,12 +131,12 @@ def test_particles_elsewhere_or_runs_apart_are_inconclusive(found):
     """Weights of the wells that were found say nothing of one that was not."""
     rng = np.random.default_rng(1)
     lone = type(found)(found.problem, found.laws[:1], found.counts[:1], 0, 0)
-    wells = rng.choice(2, size=(8, 200), p=found.weights)
-    particles = found.states[wells] + 0.05 * rng.standard_normal((8, 200, 8))
+    wells = rng.choice(2, size=(8, 1024), p=found.weights)
+    particles = found.states[wells] + 0.05 * rng.standard_normal((8, 1024, 8))
     even = Annealed(np.zeros(8), particles, np.ones(8), np.ones(8))
     with pytest.raises(ConvergenceError, match="lie in no well that was found"):
         weigh(lone, even)
-    wells = np.repeat(np.arange(8) % 2, 200).reshape(8, 200)
+    wells = np.repeat(np.arange(8) % 2, 1024).reshape(8, 1024)
     apart = Annealed(np.zeros(8), found.states[wells], np.ones(8), np.ones(8))
     with pytest.raises(ConvergenceError, match="runs disagree"):
         weigh(found, apart)

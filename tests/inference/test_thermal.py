@@ -88,10 +88,10 @@ def test_small_nudges_give_the_gradient_of_the_mean_cost():
 def bent():
     """A rank-one net with one well that is no parabola, its target, and the sampled gradients."""
     rng = np.random.default_rng(0)
-    xi = np.where(rng.random(4) < 0.5, -1.0, 1.0)
-    net, y = RankOne(xi, 0.7 / 4, 0.3 * rng.normal(size=4)), rng.normal(size=4)
+    xi = np.where(rng.random(8) < 0.5, -1.0, 1.0)
+    net, y = RankOne(xi, 0.7 / 8, 0.3 * rng.normal(size=8)), rng.normal(size=8)
     found = thermal_gradients(net.energy, SQUARED, net.params, None, y, beta=0.5,
-                              temperature=0.4, key=0)  # fmt: skip
+                              temperature=0.4, key=0, draws=2048)  # fmt: skip
     return net, y, found
 
 
@@ -99,7 +99,7 @@ def test_sampled_ways_agree_within_their_errors(bent):
     """Off the Gaussians both are samples; each against the other and against exact integrals."""
     net, y, found = bent
     assert not found.exact and np.max(np.abs(found.scores())) < 4.5
-    exact = np.array([slope(net, y, k, 0.5, 0.4) for k in range(4)])
+    exact = np.array([slope(net, y, k, 0.5, 0.4) for k in range(8)])
     for way in ("nudge", "fluctuation"):
         z = (getattr(found, way)["b"] - exact) / found.se[way]["b"]
         assert np.max(np.abs(z)) < 4.5
@@ -130,7 +130,7 @@ def test_slope_of_laplace_evidence_errs_at_second_order(bent):
             law_gradients(laplace_of(Problem.of(*args, beta=b, temperature=heat))).free["b"]
             for b in (0.0, 0.5)
         )
-        exact = np.array([slope(net, y, k, 0.5, heat) for k in range(4)])
+        exact = np.array([slope(net, y, k, 0.5, heat) for k in range(8)])
         error.append(np.linalg.norm((high - low) / 0.5 - exact))
     assert np.log2(error[0] / error[1]) == pytest.approx(2, abs=0.3)
 

@@ -37,12 +37,13 @@ def evidences() -> list[dict[str, Any]]:
         name = f"evidence {energy.name}"
         found += [
             bar(f"{name} exact", "nats: closed form - block determinants",
-                max(abs(exact.value - blocks), abs(exact.value - oracle)), CLOSED, nats=oracle),
+                float(max(abs(exact.value - blocks), abs(exact.value - oracle))), CLOSED,
+                nats=oracle),
             bar(f"{name} ti", "nats: quadrature over the nudge - closed form",
                 abs(path.value - oracle), QUADRATURE, claimed=path.error,
                 nodes=len(path.details["betas"])),
             bar(f"{name} smc", "standard errors of 8 annealed runs off the closed form",
-                abs(runs.value - oracle) / runs.error, SCATTER, error=runs.error),
+                float(abs(runs.value - oracle) / runs.error), SCATTER, error=runs.error),
         ]  # fmt: skip
     return found
 

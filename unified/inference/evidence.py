@@ -63,7 +63,7 @@ class EvidenceEstimate:
 
     def to_arviz(self) -> Any:
         """The same in the group `evidence`."""
-        return as_arviz({"evidence": self.to_xarray()})
+        return as_arviz(self.problem, {"evidence": self.to_xarray()})
 
     def __repr__(self) -> str:
         p = self.problem

@@ -1,12 +1,15 @@
-"""Results as ArviZ knows them: labelled datasets in named groups."""
+"""Results as ArviZ knows them: labelled datasets in named groups, with the law in attributes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from unified.inference.problem import Problem
+import numpy as np
+
+from unified.inference import arviz_data
+from unified.inference.draws import layout
+from unified.inference.problem import Problem
 
 
 def law_attrs(problem: Problem) -> dict[str, Any]:
@@ -19,12 +22,16 @@ def law_attrs(problem: Problem) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def as_arviz(groups: Mapping[str, Any]) -> Any:
-    """xarray.Datasets by group as InferenceData (ArviZ 0.23) or as a DataTree (ArviZ 1)."""
-    import arviz as az
+def as_arviz(problem: Problem, groups: Mapping[str, Any]) -> Any:
+    """xarray.Datasets by group, as the ArviZ at hand keeps them."""
+    return arviz_data.make(groups, law_attrs(problem))
 
-    if hasattr(az, "InferenceData"):
-        return az.InferenceData(**groups)
+
+def posterior_group(problem: Problem, draws: Any, method: str) -> Any:
+    """Stacked draws (chains, draws, N) as the dataset of a posterior group."""
     import xarray as xr
 
-    return xr.DataTree.from_dict(dict(groups))
+    dims, coords = layout(problem)
+    index = {"chain": np.arange(draws.shape[0]), "draw": np.arange(draws.shape[1])}
+    named = {k: (["chain", "draw", *dims[k]], v) for k, v in problem.unstack(draws).items()}
+    return xr.Dataset(named, index | coords, law_attrs(problem) | {"method": method})

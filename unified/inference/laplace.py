@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -19,7 +19,7 @@ from unified.dynamics.system import System
 from unified.energies.cost import Cost, CostFamily
 from unified.energies.energy import Energy
 from unified.inference.gaussian import hessian_at, require_definite, told
-from unified.inference.groups import as_arviz, law_attrs
+from unified.inference.groups import as_arviz, law_attrs, posterior_group
 from unified.inference.problem import Problem
 
 
@@ -56,9 +56,9 @@ class LaplaceLaw:
     def inverse(self) -> Any:
         """H⁻¹, (N, N)."""
         n, widths = self.problem.size, [p.matrix.shape[-1] for p in self.factor.pivots]
-        with self.problem.program.precision:
-            cuts = np.split(np.eye(n)[:, None, None, :], np.cumsum(widths)[:-1], axis=-1)
-            rows = np.concatenate([np.asarray(v)[:, 0, 0] for v in self.factor.solve(cuts)], -1)
+        cuts = np.split(np.eye(n)[:, None, None, :], np.cumsum(widths)[:-1], axis=-1)
+        parts = self._compiled("inverse", lambda f, right: f.solve(right), cuts)
+        rows = np.concatenate([v[:, 0, 0] for v in parts], axis=-1)
         return (rows + rows.T) / 2
 
     @cached_property
@@ -69,9 +69,8 @@ class LaplaceLaw:
     @cached_property
     def sd(self) -> Any:
         """The standard deviation of every unit, (N,), from the diagonal blocks of H⁻¹ alone."""
-        with self.problem.program.precision:
-            own, _ = self.factor.inverse_blocks()
-            found = [np.diagonal(np.asarray(b)[0, 0]) for b in own]
+        own = self._compiled("spread", lambda f: f.inverse_blocks()[0])
+        found = [np.diagonal(b[0, 0]) for b in own]
         return np.sqrt(self.problem.temperature * np.concatenate(found))
 
     def sample(self, *, key: int, draws: int = 1000) -> Any:
@@ -81,11 +80,19 @@ class LaplaceLaw:
             raise bad_input("draws", "a whole number of at least 1", draws, "use e.g. 1000")
         import jax
 
-        with self.problem.program.precision:
-            parts = self.factor.sample(
-                (int(draws),), key=jax.random.key(key), temperature=self.problem.temperature
-            )
-            return self.mean + np.concatenate([np.asarray(p)[:, 0, 0] for p in parts], axis=-1)
+        def drawn(factor: Factor, seed: Any, heat: Any) -> Any:
+            return factor.sample((int(draws),), key=jax.random.key(seed), temperature=heat)
+
+        heat = np.asarray(self.problem.temperature, self.problem.program.dtype)
+        parts = self._compiled(("sample", int(draws)), drawn, np.uint32(key), heat)
+        return self.mean + np.concatenate([p[:, 0, 0] for p in parts], axis=-1)
+
+    def _compiled(self, name: Any, function: Callable[..., Any], *more: Any) -> list[Any]:
+        """Arrays that a function reads off the factors, compiled once per program."""
+        program = self.problem.program
+        with program.precision:
+            run = program.jit(("laplace", name), function)
+            return [np.asarray(v) for v in run(self.factor, *more)]
 
     def to_xarray(self) -> Any:
         """Mean, standard deviation and covariance by unit, as an xarray.Dataset."""
@@ -102,19 +109,10 @@ class LaplaceLaw:
 
     def to_arviz(self, *, key: int = 0, draws: int = 1000, chains: int = 4) -> Any:
         """Independent draws as a posterior, and the law itself in the group `laplace`."""
-        import xarray as xr
-
         p = self.problem
         flat = self.sample(key=key, draws=chains * draws).reshape(chains, draws, p.size)
-        named = {
-            k: (("chain", "draw", *(f"{k}_dim_{a}" for a in range(v.ndim - 2))), v)
-            for k, v in p.unstack(flat).items()
-        }
-        posterior = xr.Dataset(
-            named, coords={"chain": np.arange(chains), "draw": np.arange(draws)},
-            attrs=law_attrs(p) | {"method": "laplace", "exact": int(self.exact)},
-        )  # fmt: skip
-        return as_arviz({"posterior": posterior, "laplace": self.to_xarray()})
+        own = {"posterior": posterior_group(p, flat, "laplace"), "laplace": self.to_xarray()}
+        return as_arviz(p, own)
 
     def __repr__(self) -> str:
         p = self.problem

@@ -77,7 +77,7 @@ class MapReport:
 
     def to_arviz(self) -> Any:
         """The same in the group `map_report`."""
-        return as_arviz({"map_report": self.to_xarray()})
+        return as_arviz(self.law.problem, {"map_report": self.to_xarray()})
 
     def __repr__(self) -> str:
         lines = [f"MapReport({self.law.problem.size} units, residual "

@@ -109,7 +109,7 @@ class Modes:
 
     def to_arviz(self) -> Any:
         """The same in the group `modes`."""
-        return as_arviz({"modes": self.to_xarray()})
+        return as_arviz(self.problem, {"modes": self.to_xarray()})
 
     def __repr__(self) -> str:
         told = ", ".join(

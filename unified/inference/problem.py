@@ -116,12 +116,15 @@ class Problem:
         Equation: "energy" gives F = E + βC as {"F": (K,)}, "cost" C as {"C": (K,)}.
         """
         vectors = np.asarray(vectors, self.program.dtype)
+        count = len(vectors)
+        rows = 1 << (count - 1).bit_length()  # few sizes, since every one is compiled for
+        padded = np.concatenate([vectors, np.broadcast_to(vectors[:1], (rows - count, self.size))])
         # The states stand on the phase axis: then no data have to be repeated.
-        lifted = {k: v[:, None] for k, v in self.unstack(vectors).items()}
-        nudges = np.full(len(vectors), self.beta, self.program.dtype)
+        lifted = {k: v[:, None] for k, v in self.unstack(padded).items()}
+        nudges = np.full(rows, self.beta, self.program.dtype)
         with self.program.precision:
             found = self.program.function(name)({**self.values, **lifted, "beta": nudges})
-            return {k: np.asarray(v)[:, 0] for k, v in found.items()}
+            return {k: np.asarray(v)[:count, 0] for k, v in found.items()}
 
     @cached_property
     def units(self) -> list[str]:
@@ -144,7 +147,7 @@ class Problem:
 
 @lru_cache(maxsize=64)
 def program_of(energy: Energy, cost: Cost | CostFamily | None) -> Program:
-    """One program per energy and cost, so that a sweep of laws compiles once."""
+    """The program of an energy, kept: what it has compiled serves the next call too."""
     return emit(energy, cost)
 
 

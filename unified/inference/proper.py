@@ -25,7 +25,7 @@ def require_proper(problem: Problem) -> None:
     if problem.program.kernels.quadratic:
         require_definite(problem, hessian_at(problem, np.zeros(problem.size)))
         return
-    rest = relax(problem.program, problem.params, problem.phase, throw=False)
+    rest = relax(problem.program, problem.params, problem.phase, throw=False, certify=False)
     status = str(rest.status)
     if status in ("diverged", "non_finite"):
         raise bad_input("energy", "an energy that confines its states", f"a state that {status}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,12 @@ from unified.inference.problem import program_of
 
 POINTS, MOST, FAR = 129, 4200, 9.0  # of a quadrature: first, most; deviations covered
 BARE = 60.0  # integrands below exp(−60) of their peak are left out
+
+
+@lru_cache(maxsize=64)
+def _net(n: int, rho: Any) -> Energy:
+    """One energy per size, so that nets which differ in their numbers share a program."""
+    return recurrent(n, rho=rho)
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class RankOne:
     @cached_property
     def energy(self) -> Energy:
         """The energy, from the library."""
-        return recurrent(len(self.pattern), rho=self.rho)
+        return _net(len(self.pattern), self.rho)
 
     @property
     def params(self) -> dict[str, Any]:
@@ -85,7 +91,7 @@ class RankOne:
 
     @cached_property
     def _one(self) -> Any:
-        program = program_of(recurrent(1, rho=self.rho), squared())
+        program = program_of(_net(1, self.rho), squared())
         runnable(program)
         return program
 

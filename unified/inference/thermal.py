@@ -77,7 +77,7 @@ class ThermalGradient:
 
     def to_arviz(self) -> Any:
         """The same in the group `thermal`."""
-        return as_arviz({"thermal": self.to_xarray()})
+        return as_arviz(self.problem, {"thermal": self.to_xarray()})
 
     def __repr__(self) -> str:
         size = np.linalg.norm(_flat(self.nudge))

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from unified.base.errors import ConvergenceError, bad_input
-from unified.dynamics.mixing import ESS, RHAT, diagnose
+from unified.dynamics.langevin import GibbsSample
+from unified.dynamics.mixing import ESS, RHAT
 from unified.energies.cost import Cost, CostFamily
 from unified.energies.energy import Energy
-from unified.inference.groups import as_arviz, law_attrs
+from unified.inference.draws import mixing, stacked
+from unified.inference.groups import as_arviz, law_attrs, posterior_group
 from unified.inference.modes import Modes, modes_of
 from unified.inference.problem import Problem
 from unified.inference.smc import Annealed, anneal, reference_of
@@ -65,16 +67,10 @@ class ModeWeights:
         )  # fmt: skip
 
     def to_arviz(self) -> Any:
-        """The same in the group `mode_weights`, the particles as posterior."""
-        import xarray as xr
-
+        """The same in the group `mode_weights`, the particles of every run as a chain."""
         p = self.modes.problem
-        named = {
-            k: (("chain", "draw", *(f"{k}_dim_{a}" for a in range(v.ndim - 2))), v)
-            for k, v in p.unstack(self.annealed.particles).items()
-        }
-        posterior = xr.Dataset(named, attrs=law_attrs(p) | {"method": "smc"})
-        return as_arviz({"posterior": posterior, "mode_weights": self.to_xarray()})
+        particles = posterior_group(p, self.annealed.particles, "smc")
+        return as_arviz(p, {"posterior": particles, "mode_weights": self.to_xarray()})
 
     def __repr__(self) -> str:
         told = ", ".join(
@@ -190,8 +186,7 @@ def chain_visits(found: Modes, draws: Any) -> ChainVisits:
     wells = found.wells_of(flat)
     inside = np.stack([wells == k for k in range(len(found.laws))], axis=-1).astype(float)
     matters = found.weights >= MATTERS
-    with found.problem.program.precision:
-        rhat, ess = (np.asarray(v)[0] for v in diagnose(inside[:, :, None]))
+    rhat, ess = mixing(inside)
     occupancy = inside.mean(axis=1)
     fine = (rhat < RHAT) & (ess >= ESS)
     everywhere = bool(np.all(fine[matters])) or (np.sum(matters) == 1 and np.all(
@@ -205,9 +200,8 @@ def chain_visits(found: Modes, draws: Any) -> ChainVisits:
 
 def _stacked(problem: Problem, draws: Any) -> Any:
     """Draws as (chains, draws, N), whatever they came as."""
-    posterior = getattr(draws, "posterior", None)
-    if posterior is not None:
-        return problem.stack({k: np.asarray(posterior[k]) for k in problem.shapes})
-    if hasattr(draws, "state"):
+    if isinstance(draws, GibbsSample):
         return problem.stack(draws.state)
-    return np.asarray(draws, float)
+    if isinstance(draws, np.ndarray):
+        return draws
+    return stacked(problem, draws)
