@@ -20,6 +20,7 @@ from unified.commands.infer_study import (
 )
 from unified.commands.infer_twin import PYMC
 from unified.report import Check, Report, new_axes
+from unified.report.figures import PALETTE, legend_above, tidy
 from unified.report.plots_inference import plot_energy_slice, plot_posterior_forest
 
 RESIDUAL = 1e-10
@@ -77,24 +78,23 @@ def mode(study: Study) -> Finding:
             ["Laplace's standard deviations off by up to", f"{far['laplace_sd']:.0%}"],
         ], ["what", "how far"])  # fmt: skip
         study.show(page, figures, f"Energy along the unit whose mean is farthest, "
-                   f"{problem.units[unit]}, the others at the rest point.")  # fmt: skip
+                   f"{problem.units[unit]}, the others following it.")  # fmt: skip
 
     return Finding("MAP is the nudged rest point, and not the mean", checks, facts, figures, write)
 
 
 def _slice(study: Study, unit: int) -> dict[str, Any]:
-    """F, and Laplace's parabola, along one unit through the rest point."""
+    """F, and Laplace's parabola, along one unit, the others following as Laplace's law says."""
     found, problem = study.report, study.problem
-    steps = np.linspace(-WIDE, WIDE, 121) * found.sd[unit]
-    states = np.repeat(found.map[None], len(steps), axis=0)
-    states[:, unit] += steps
-    h = steps[1] - steps[0]
-    energy = problem.evaluate("energy", states)["F"]
-    middle = len(steps) // 2
-    here = (energy[middle + 1] - 2 * energy[middle] + energy[middle - 1]) / h**2
+    follow = found.law.cov[:, unit] / found.law.cov[unit, unit]
+    steps = np.linspace(-WIDE, WIDE, 128) * found.sd[unit]
+    states = found.map + steps[:, None] * follow
     return {
         "position": states[:, unit], "temperature": problem.temperature,
-        "energy": {"F": energy, "parabola of the rest point": energy[middle] + here * steps**2 / 2},
+        "energy": {
+            "F": problem.evaluate("energy", states)["F"],
+            "Laplace's": 0.5 * problem.temperature * steps**2 / found.law.cov[unit, unit],
+        },
         "marks": {"MAP": found.map[unit], "mean": found.mean[unit],
                   "marginal mode": found.marginal[unit]},
         "along": problem.units[unit],
@@ -186,17 +186,7 @@ def temperature(study: Study) -> Finding:
                       f"less at T = {cold['T']} than at T = {hot['T']}; ratio of r.m.s. errors",
                       cold["laplace_sd"] / hot["laplace_sd"], 0.5),
     ]  # fmt: skip
-    ax = new_axes()
-    heats = [r["T"] for r in rows]
-    ax.errorbar(heats, [r["shift"] for r in rows], yerr=[2 * r["se"] for r in rows], fmt="o",
-                color="#0072B2", capsize=3, label="sampled ± 2 s.e.")  # fmt: skip
-    ax.plot(heats, [r["predicted"] for r in rows], "--", color="#D55E00", label="first order in T")
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_xlabel("temperature T")
-    ax.set_ylabel("mean − rest point, along its first order")
-    ax.legend(frameon=False)
-    figures = study.save(ax, "temperature")
+    figures = study.save(_meeting(rows), "temperature")
 
     def write(page: Report) -> None:
         page.text("The nudge stays; only the noise changes. The rest point does not move with T, "
@@ -208,3 +198,23 @@ def temperature(study: Study) -> Finding:
         study.show(page, figures, "Distance of the mean from the rest point against temperature.")
 
     return Finding("Temperature", checks, {"rows": rows}, figures, write)
+
+
+def _meeting(rows: list[dict[str, Any]]) -> Any:
+    """The mean's distance from the rest point against T."""
+    ax = tidy(new_axes())
+    heats = [r["T"] for r in rows]
+    ax.errorbar(heats, [r["shift"] for r in rows], yerr=[2 * r["se"] for r in rows], fmt="o",
+                color=PALETTE[0], capsize=3, label="sampled ± 2 s.e.")  # fmt: skip
+    ax.plot(heats, [r["predicted"] for r in rows], "--", color=PALETTE[1], label="first order in T")
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xticks(heats, [f"{t:g}" for t in heats])
+    levels = [v for v in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+              if rows[-1]["predicted"] / 2 < v < 2 * rows[0]["predicted"]]  # fmt: skip
+    ax.set_yticks(levels, [f"{v:g}" for v in levels])
+    ax.minorticks_off()
+    ax.set_xlabel("temperature T (units of energy)")
+    ax.set_ylabel("mean − rest point (units of the activity)")
+    legend_above(ax)
+    return ax
