@@ -106,13 +106,11 @@ def draws(study: Study) -> Finding:
     from unified.inference import compare_posterior, posterior
 
     net, problem, report = study.subject.net, study.problem, study.report
-    samplers: dict[str, dict[str, Any]] = {"langevin": {"draws": DRAWS, "tune": WARMUP}}
-    if study.whole:
-        samplers["nuts"] = {"draws": 2000, "tune": 1000}
+    samplers = {"langevin": (DRAWS, WARMUP)} | ({"nuts": (2000, 1000)} if study.whole else {})
     checks, rows, found = [], [], {}
-    for name, size in samplers.items():
+    for name, (count, tune) in samplers.items():
         data = posterior(*net.given, **net.settings, key=(study.seed + 1) % 2**31, method=name,
-                         chains=CHAINS, throw=False, **size)  # fmt: skip
+                         draws=count, tune=tune, chains=CHAINS, throw=False)  # fmt: skip
         found[name] = compare_posterior(*net.given, **net.settings, draws=data, family=FAMILY)
         t = found[name].tests
         at = t.kind == "equipartition"

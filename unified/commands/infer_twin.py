@@ -17,12 +17,12 @@ def twin(study: Study) -> Finding:
     """A linear twin: relaxation, PyMC and closed forms give one law."""
     from unified.inference import (
         compare_posterior,
-        evidence,
         evidence_by_output,
         gaussian_law,
         map_estimate,
         posterior,
     )
+    from unified.inference.evidence import evidence
     from unified.inference.problem import Problem
 
     law = study.subject.twin
@@ -44,11 +44,11 @@ def twin(study: Study) -> Finding:
             f"infer.twin.evidence.{name}", f"Linear twin: log evidence by its closed form and by "
             f"{told}; difference in nats", abs(value - logs["exact"].value), bar,
         ))  # fmt: skip
-    methods = {"exact": {"draws": DRAWS}} | ({"nuts": {"draws": 2000}} if study.whole else {})
+    methods = {"exact": DRAWS} | ({"nuts": 2000} if study.whole else {})
     rows, found = [], {}
-    for method, size in methods.items():
-        draws = posterior(*law.given, **law.settings, key=study.seed, method=method, chains=CHAINS,
-                          throw=False, **size)  # type: ignore[arg-type]  # fmt: skip
+    for method, count in methods.items():
+        draws = posterior(*law.given, **law.settings, key=study.seed, method=method, draws=count,
+                          chains=CHAINS, throw=False)  # fmt: skip
         found[method] = compare_posterior(*law.given, **law.settings, draws=draws, family=FAMILY)
         told = {"exact": "draws through block factors", "nuts": "PyMC's draws (NUTS)"}[method]
         checks.append(compared(
