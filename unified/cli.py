@@ -22,6 +22,7 @@ COMMANDS = {
     "train": "unified.commands.train",
     "validate": "unified.commands.validate",
     "compare": "unified.commands.compare",
+    "infer": "unified.commands.infer",
     "bench": "unified.commands.bench",
 }
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
