@@ -1,1 +1,51 @@
-"""Wide networks: Wasserstein gradient flows of one functional, by every method."""
+"""Wide networks: Wasserstein gradient flows of one functional, by every method.
+
+Every public name is found in a table and imported at its first use, as in `unified` itself.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_MEASURES = "ParticleMeasure GaussianMeasure load_measure"
+
+# Public name -> "module" or "module:attribute".
+_EXPORTS: dict[str, str] = {
+    **{name: f"unified.meanfield.measures:{name}" for name in _MEASURES.split()},
+    "GridMeasure": "unified.meanfield.grid:GridMeasure",
+    "AbstractFunctional": "unified.meanfield.functional:AbstractFunctional",
+    "Sum": "unified.meanfield.functional:Sum",
+    "Entropy": "unified.meanfield.internal:Entropy",
+    "Power": "unified.meanfield.internal:Power",
+    "Potential": "unified.meanfield.potential:Potential",
+    "Quadratic": "unified.meanfield.potential:Quadratic",
+    "Interaction": "unified.meanfield.interaction:Interaction",
+    "solve_flow": "unified.meanfield.flow:solve_flow",
+    "FlowResult": "unified.meanfield.result:FlowResult",
+    "Risk": "unified.meanfield.risk:Risk",
+    "TwoLayer": "unified.meanfield.networks:TwoLayer",
+    "linear_net_flow": "unified.meanfield.closed_nets:linear_net_flow",
+    "closed_forms": "unified.meanfield.closed_forms",
+    "distances": "unified.meanfield.distances",
+    "games": "unified.meanfield.games",
+}
+
+__all__ = list(_EXPORTS)
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public name ``name`` at its first use."""
+    target = _EXPORTS.get(name)
+    if target is None:
+        raise AttributeError(
+            f"module 'unified.meanfield' has no attribute {name!r}; see dir(unified.meanfield)"
+        )
+    module, _, attribute = target.partition(":")
+    value: Any = import_module(module)
+    if attribute:
+        value = getattr(value, attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

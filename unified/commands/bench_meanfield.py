@@ -1,0 +1,191 @@
+"""The bars on wide nets: the chunked force against a plain one, its memory, time linear in N.
+
+The plain force is what one writes first: a neuron, vmapped over neurons and samples, and autodiff.
+Run alone, on all cores: python -m unified.commands.bench_meanfield
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+N, M, D, CHUNK = 131072, 512, 16, 1024
+FASTER, SMALLER = 3.0, 100.0
+LINE_M, LINE_D, LINE = 32, 2, (10**5, 3 * 10**5, 10**6, 3 * 10**6, 10**7)
+OFF_LINE = 0.05
+
+
+def wide_forces() -> list[dict[str, Any]]:
+    """The force of 131072 tanh neurons on 512 samples of 16 inputs, float32, and N up to 10⁷.
+
+    Timed on one core here, as all bars are, and again on two in a process of its own.
+    """
+    alone = _alone()
+    found = _force_bars("one core", _measure_force())
+    if alone is not None:
+        found += _force_bars(f"{alone['cores']} cores", alone)
+    return [*found, _line_bar(_measure_line())]
+
+
+def _force_bars(cores: str, seen: dict[str, Any]) -> list[dict[str, Any]]:
+    from unified.commands.bench import bar
+
+    return [
+        bar(f"meanfield force, {cores}", "chunked / plain vmap and autodiff, seconds",
+            seen["ratio"], 1 / FASTER, **seen),
+        bar(f"meanfield memory, {cores}", "chunked / plain, bytes of temporaries",
+            seen["chunked_bytes"] / seen["plain_bytes"], 1 / SMALLER),
+    ]  # fmt: skip
+
+
+def _line_bar(line: dict[str, Any]) -> dict[str, Any]:
+    from unified.commands.bench import bar
+
+    off = abs(line["exponent"] - 1)
+    return bar("meanfield linear in N", f"|exponent of N - 1|, N up to {LINE[-1]:.0e}", off,
+               OFF_LINE, **line)  # fmt: skip
+
+
+def plain_force(x: Any, y: Any) -> Callable[[Any], Any]:
+    """−N∇ of the loss as users would write it: one neuron, two vmaps, autodiff."""
+    import jax
+    import jax.numpy as jnp
+
+    def neuron(theta: Any, sample: Any) -> Any:
+        return theta[0] * jnp.tanh(theta[1:] @ sample)
+
+    def net(thetas: Any, sample: Any) -> Any:
+        return jnp.mean(jax.vmap(neuron, (0, None))(thetas, sample))
+
+    def loss(thetas: Any) -> Any:
+        return 0.5 * jnp.mean((y - jax.vmap(net, (None, 0))(thetas, x)) ** 2)
+
+    return lambda thetas: -len(thetas) * jax.grad(loss)(thetas)
+
+
+def _data(m: int, d: int) -> tuple[Any, Any]:
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((m, d)) / d**0.5, rng.standard_normal(m)
+
+
+def _measure_force() -> dict[str, Any]:
+    """Both forces on the same particles, timed in turn; the distance to the roofline."""
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    from unified.commands.timing import timed
+    from unified.meanfield.networks import TwoLayer
+    from unified.meanfield.risk import Risk
+
+    x, y = _data(M, D)
+    net = TwoLayer(D, "tanh")
+    risk = Risk(net, (x, y), chunk_size=CHUNK)
+    theta = jnp.asarray(net.draw(N, seed=0), jnp.float32)
+    weight = jnp.full((N,), 1 / N, jnp.float32)
+    plain = jax.jit(plain_force(jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32)))
+    ours = jax.jit(risk.velocity).lower(theta, weight).compile()
+    theirs = plain.lower(theta).compile()
+    a, b = np.asarray(ours(theta, weight)), np.asarray(theirs(theta))
+    cpu = {"chunked": 0.0, "plain": 0.0}
+
+    def counted(name: str, call: Callable[[], Any]) -> Callable[[], Any]:
+        def run() -> None:
+            begun = time.process_time()
+            jax.block_until_ready(call())
+            cpu[name] += time.process_time() - begun
+
+        return run
+
+    times = timed({"chunked": counted("chunked", lambda: ours(theta, weight)),
+                   "plain": counted("plain", lambda: theirs(theta))}, repeats=20)  # fmt: skip
+    floor = _floor()
+    return {
+        "ratio": times.ratio("chunked", "plain"), "seconds": times.median("chunked"),
+        "plain_seconds": times.median("plain"),
+        "processor_time_ratio": cpu["chunked"] / cpu["plain"],
+        "chunked_bytes": ours.memory_analysis().temp_size_in_bytes,
+        "plain_bytes": theirs.memory_analysis().temp_size_in_bytes,
+        "difference": float(np.max(np.abs(a - b)) / np.max(np.abs(b))),
+        **floor, "floor_share": floor["floor_seconds"] / times.median("chunked"),
+        "card": str(jax.devices()[0].device_kind),
+    }  # fmt: skip
+
+
+def _floor() -> dict[str, Any]:
+    """The roofline: 6NMd FLOP (two passes and one recomputed) at the rate of a large matrix
+    product, and 2NM activations at the rate of tanh on an array in cache."""
+    import jax
+    import jax.numpy as jnp
+
+    def best(f: Callable[[Any], Any], v: Any, calls: int) -> float:
+        run = jax.jit(f)
+        jax.block_until_ready(run(v))
+        found = []
+        for _ in range(10):
+            begun = time.perf_counter()
+            for _ in range(calls):
+                last = run(v)
+            jax.block_until_ready(last)
+            found.append((time.perf_counter() - begun) / calls)
+        return min(found)
+
+    big, block = jnp.ones((1024, 1024), jnp.float32), jnp.ones((512, 512), jnp.float32)
+    flops = 2 * 1024**3 / best(lambda v: v @ v, big, 3)
+    activations = block.size / best(jnp.tanh, block, 30)
+    seconds = 6 * N * M * D / flops + 2 * N * M / activations
+    return {"floor_seconds": seconds, "peak_gflops": flops / 1e9,
+            "peak_gtanh": activations / 1e9}  # fmt: skip
+
+
+def _measure_line() -> dict[str, Any]:
+    """Processor time of one force at growing N, the least of several rounds taken in turn."""
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    from unified.meanfield.networks import TwoLayer
+    from unified.meanfield.risk import Risk
+
+    x, y = _data(LINE_M, LINE_D)
+    net = TwoLayer(LINE_D, "tanh")
+    risk = Risk(net, (x, y))
+    force = jax.jit(risk.velocity)
+    whole = jnp.asarray(net.draw(LINE[-1], seed=0), jnp.float32)
+    best = dict.fromkeys(LINE, float("inf"))
+    for turn in range(4):
+        for n in LINE:
+            theta, weight = whole[:n], jnp.full((n,), 1 / n, jnp.float32)
+            for _ in range(1 if n > 10**6 else 3):
+                jax.block_until_ready((theta, weight))
+                begun = time.process_time()
+                jax.block_until_ready(force(theta, weight))
+                if turn:  # the first round compiles
+                    best[n] = min(best[n], time.process_time() - begun)
+    exponent = float(np.polyfit(np.log(list(best)), np.log(list(best.values())), 1)[0])
+    return {"exponent": exponent, "neurons": list(best), "seconds": list(best.values()),
+            "samples": LINE_M}  # fmt: skip
+
+
+def _alone() -> dict[str, Any] | None:
+    """The force measured in a process of its own on two cores; None on a machine with one."""
+    if (os.cpu_count() or 1) < 2:
+        return None
+    flags = [f for f in os.environ.get("XLA_FLAGS", "").split() if "thread" not in f]
+    there = {**os.environ, "XLA_FLAGS": " ".join(flags)}
+    done = subprocess.run([sys.executable, "-m", __spec__.name], env=there, check=True,
+                          capture_output=True, text=True)  # fmt: skip
+    return dict(json.loads(done.stdout))
+
+
+if __name__ == "__main__":
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, range(min(2, os.cpu_count() or 1)))
+    print(json.dumps({"cores": len(os.sched_getaffinity(0)), **_measure_force()}))
