@@ -9,15 +9,14 @@ import numpy as np
 
 from unified.base.errors import bad_input
 from unified.dynamics.langevin import check_key
+from unified.meanfield.applies import METHODS, applies, bounded
 from unified.meanfield.functional import AbstractFunctional
-from unified.meanfield.internal import Power, positive
+from unified.meanfield.internal import positive
 from unified.meanfield.measures import AbstractMeasure, GaussianMeasure, ParticleMeasure
 from unified.meanfield.moments import Moments
 from unified.meanfield.particles import STEPPERS, Particles, check_step, step_limit
 from unified.meanfield.result import FlowResult
 from unified.meanfield.stepper import AbstractStepper, Plan, follow, wrong_measure
-
-METHODS = ("particles", "langevin", "fv", "jko", "moments")
 
 
 def solve_flow(
@@ -71,6 +70,8 @@ def solve_flow(
     if chunk_size is not None and (not isinstance(chunk_size, int) or chunk_size < 1):
         raise bad_input("chunk_size", "a whole number of at least 1", chunk_size, "raise it")
     applies(F, mu0, method)
+    if method != "fv":  # a grid has walls
+        bounded(F, mu0)
     made, step = _make(F, mu0, method, span, step, key, stepper, splitting, chunk_size, mesh, tol)
     plan = Plan.of(span, step, saves, scale)
     return follow(made, mu0, plan, checkpoint=checkpoint, progress=progress, throw=throw)
@@ -139,35 +140,3 @@ def _make(F: AbstractFunctional, mu0: Any, method: str, span: float, step: float
     if isinstance(mu0, GaussianMeasure):
         return GaussianJKO(F, mu0.dim), step
     return QuantileJKO(F, tol), step
-
-
-def applies(F: AbstractFunctional, mu0: AbstractMeasure, method: str) -> None:
-    """Raise InputError if a method does not apply to a functional, naming those that do."""
-    reason = why_not(F, method, mu0)
-    if reason:
-        fit = [m for m in METHODS if not why_not(F, m, mu0)]
-        raise bad_input("method", f"one that applies to {F!r}: {', '.join(fit) or 'none does'}",
-                        f"'{method}', which {reason}", "choose one of those")  # fmt: skip
-
-
-def why_not(F: AbstractFunctional, method: str, mu0: AbstractMeasure) -> str:
-    """Why a method does not apply to a functional, from such a measure; empty if it does."""
-    powers = any(isinstance(t, Power) for t in F.terms)
-    closes = not powers and all(
-        t.internal or t.quadratic(mu0.dim) is not None or t.pairing(mu0.dim) is not None
-        for t in F.terms
-    )
-    if method == "particles" and F.temperature > 0:
-        return "is for T = 0"
-    if method in ("particles", "langevin") and powers:
-        return "cannot feel a power of the density"
-    if method == "fv" and mu0.dim > 2:
-        return "is for 1 or 2 dimensions"
-    if method == "moments" and not closes:
-        return "needs quadratic potentials and interactions"
-    if method == "jko" and not closes and isinstance(mu0, GaussianMeasure):
-        return "needs quadratic potentials and interactions to keep a Gaussian one"
-    if method == "jko" and mu0.dim > 1 and not isinstance(mu0, GaussianMeasure):
-        return "needs one dimension or a GaussianMeasure"
-    return ""
-

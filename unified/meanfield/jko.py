@@ -11,6 +11,7 @@ from unified.meanfield.functional import AbstractFunctional, part
 from unified.meanfield.internal import AbstractInternalEnergy
 from unified.meanfield.measures import GaussianMeasure, ParticleMeasure
 from unified.meanfield.moments import closure, gaussian_state
+from unified.meanfield.potential import Potential
 from unified.meanfield.result import STATUS
 from unified.meanfield.stepper import AbstractStepper, State, wrong_measure
 
@@ -96,6 +97,7 @@ class QuantileJKO(AbstractStepper):
         inside = [t for t in functional.terms if isinstance(t, AbstractInternalEnergy)]
         self.inside = [t for t in inside if not (t.temperature == 0 and _is_entropy(t))]
         self.outside = part(functional, False)
+        self.alone = all(isinstance(t, Potential) for t in self.outside.terms)
         self._compiled: Any = None
 
     @property
@@ -143,7 +145,7 @@ class QuantileJKO(AbstractStepper):
         return value, grad, curve
 
     def _outer(self, x: Any) -> tuple[Any, Any]:
-        """Minus the force on every particle over N, and its Jacobian."""
+        """Minus the force on every particle over N, and its Jacobian (its diagonal, if it is)."""
         import jax
         import jax.numpy as jnp
 
@@ -153,7 +155,12 @@ class QuantileJKO(AbstractStepper):
             def push(x: Any) -> Any:
                 return -self.outside.velocity(x[:, None], jnp.asarray(w))[:, 0]
 
-            self._compiled = jax.jit(lambda x: (push(x), jax.jacfwd(push)(x)))
+            def both(x: Any) -> Any:
+                if self.alone:
+                    return jax.jvp(push, (x,), (jnp.ones_like(x),))
+                return push(x), jax.jacfwd(push)(x)
+
+            self._compiled = jax.jit(both)
         with jax.enable_x64(True):
             grad, jacobian = self._compiled(jnp.asarray(x))
             return np.asarray(grad) / len(x), np.asarray(jacobian) / len(x)
@@ -172,7 +179,6 @@ class QuantileJKO(AbstractStepper):
 
     def _step(self, old: Any, h: float) -> Any:
         x, n = old.copy(), len(old)
-        rows = np.arange(n)
 
         def total(x: Any) -> float:
             if self.inside and np.any(np.diff(x) <= 0):
@@ -185,12 +191,7 @@ class QuantileJKO(AbstractStepper):
             _, grad, curve = self._inner(x)
             more, hessian = self._outer(x)
             grad = grad + more + (x - old) / (n * h)
-            hessian = hessian + np.diag(np.full(n, 1 / (n * h)))
-            hessian[rows[1:], rows[1:]] += curve
-            hessian[rows[:-1], rows[:-1]] += curve
-            hessian[rows[1:], rows[:-1]] -= curve
-            hessian[rows[:-1], rows[1:]] -= curve
-            move = -np.linalg.solve(hessian, grad)
+            move = -_newton(grad, hessian, curve, 1 / (n * h))
             size = float(np.max(np.abs(move)))
             if size <= self.tol * (1 + float(np.max(np.abs(x)))):
                 return x + move if np.all(np.diff(x + move) > 0) or not self.inside else x
@@ -209,6 +210,19 @@ class QuantileJKO(AbstractStepper):
     def details(self, state: State) -> dict[str, Any]:
         """The least of F_k − F_{k+1} − W²/2h over the steps, which must not be negative."""
         return {"least_slack": float(state["slack"])}
+
+
+def _newton(grad: Any, hessian: Any, curve: Any, stiff: float) -> Any:
+    """(hessian + spacings' curvature + stiff)⁻¹ grad; a vector hessian is a diagonal."""
+    spacings = np.append(curve, 0.0) + np.append(0.0, curve)
+    if hessian.ndim == 1:
+        from scipy.linalg import solve_banded
+
+        side = np.append(0.0, -curve)
+        bands = np.stack([side, hessian + spacings + stiff, np.roll(side, -1)])
+        return solve_banded((1, 1), bands, grad)
+    full = hessian + np.diag(spacings + stiff) - np.diag(curve, 1) - np.diag(curve, -1)
+    return np.linalg.solve(full, grad)
 
 
 def _is_entropy(term: AbstractInternalEnergy) -> bool:
