@@ -12,6 +12,8 @@ from unified.base.errors import bad_input
 from unified.meanfield.grid import GridMeasure
 from unified.meanfield.measures import AbstractMeasure, GaussianMeasure, ParticleMeasure
 
+SINKHORN = 3000  # iterations
+
 
 def bures(mu: AbstractMeasure, nu: AbstractMeasure) -> float:
     """The Wasserstein distance of two Gaussians (of the Gaussians of equal moments, for others).
@@ -119,8 +121,11 @@ def _sinkhorn(a: ParticleMeasure, b: ParticleMeasure, entropic: float) -> float:
     from unified.base.errors import ConvergenceError
 
     cost = _costs(a, b)
-    plan, log = ot.sinkhorn(a.w, b.w, cost, entropic, method="sinkhorn_log", numItermax=20000,
-                            stopThr=1e-8, warn=False, log=True)  # fmt: skip
+    with np.errstate(over="ignore"):  # POT also returns exp of the potentials, which may overflow
+        plan, log = ot.sinkhorn(
+            a.w, b.w, cost, entropic, method="sinkhorn_log", numItermax=SINKHORN, stopThr=1e-8,
+            warn=False, log=True,
+        )  # fmt: skip
     if not log["err"] or log["err"][-1] > 1e-6:
         raise ConvergenceError("transport: expected Sinkhorn's iteration to converge, got an error "
                                f"of {log['err'][-1]:.2g}; use a larger entropic.")  # fmt: skip

@@ -69,6 +69,7 @@ def solve_flow(
         raise bad_input("saves", "a whole number of at least 1", saves, "raise it")
     if chunk_size is not None and (not isinstance(chunk_size, int) or chunk_size < 1):
         raise bad_input("chunk_size", "a whole number of at least 1", chunk_size, "raise it")
+    F.check(mu0)
     applies(F, mu0, method)
     if method != "fv":  # a grid has walls
         bounded(F, mu0)
@@ -93,11 +94,8 @@ def _make(F: AbstractFunctional, mu0: Any, method: str, span: float, step: float
           key: int | None, stepper: str | None, splitting: bool, chunk_size: int | None,
           mesh: Any, tol: float) -> tuple[AbstractStepper, float]:  # fmt: skip
     """The stepper of a method, and its step."""
-    if method in ("particles", "langevin"):
-        if not isinstance(mu0, ParticleMeasure):
-            raise wrong_measure(method, "a ParticleMeasure", mu0,
-                                "use mu0.to_particles(count, key=0)")  # fmt: skip
-        F.check(mu0)
+    if method in ("particles", "langevin") and not isinstance(mu0, ParticleMeasure):
+        raise wrong_measure(method, "a ParticleMeasure", mu0, "use mu0.to_particles(count, key=0)")
     if method == "particles":
         kind = stepper or ("adaptive" if step is None else "heun")
         if kind not in STEPPERS:

@@ -44,6 +44,7 @@ class Interaction(AbstractFunctional):
             self.function = PointFunction(kernel, params, 2 if pair else 1, "K", states)
         self.dim = self.function.dim
         self._even: dict[int, bool] = {}
+        self._summed: Any = None
 
     # --- the kernel -------------------------------------------------------------------------
     def _symmetric(self, dim: int) -> bool:
@@ -116,9 +117,11 @@ class Interaction(AbstractFunctional):
         import jax
 
         with jax.enable_x64(True):
+            if self._summed is None:  # kept, since JAX compiles a new function anew at every call
+                self._summed = jax.jit(lambda x, y, w: self._sum(x, y, w, "values", None))
             at, y, w = (jax.numpy.asarray(np.asarray(v, np.float64))
                         for v in (x, measure.points, measure.weights))  # fmt: skip
-            return np.asarray(self._sum(at, y, w, "values", None))
+            return np.asarray(self._summed(at, y, w))
 
     def value(self, measure: AbstractMeasure) -> float:
         """½∬K dμdμ; on a Gaussian in closed form for a quadratic kernel."""

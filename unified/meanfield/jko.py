@@ -112,7 +112,6 @@ class QuantileJKO(AbstractStepper):
                 self.name, "a ParticleMeasure of equal weights (or a GaussianMeasure)", mu0,
                 "use un.meanfield.ParticleMeasure(mu0.quantiles(200)) of a grid",
             )  # fmt: skip
-        self.functional.check(mu0)
         if mu0.dim != 1 or np.ptp(mu0.w) > 1e-9 * np.max(mu0.w):
             raise bad_input("mu0", "particles of equal weights in 1 d", f"{mu0!r}", "resample them")
         x = np.sort(mu0.x[:, 0].astype(np.float64))

@@ -16,8 +16,8 @@ from unified.meanfield.stepper import ParticleStepper, State
 class Langevin(ParticleStepper):
     """dθ_i = −∇δ𝓔/δμ(θ_i)dt + √(2T)dW.
 
-    Equation: Euler–Maruyama; or with `splitting` half a step of all that is not quadratic, the
-    exact Ornstein–Uhlenbeck step of the quadratic potential, and the other half (Strang).
+    Equation: Euler–Maruyama; or with `splitting` half an exact Ornstein–Uhlenbeck step of the
+    quadratic potential, a Heun step of all the rest, and the other half (Strang, weak order 2).
     The noise of a step is a function of the key, the number of the step, and the particle's own
     number, so that chunks, shards and resumed runs see the same.
     """
@@ -69,12 +69,12 @@ class Langevin(ParticleStepper):
             if self._compiled is None:
                 self._compiled = jax.jit(self._loop)
             x, w = placed(self.mesh, state["x"], state["w"])
-            law = self._law(state["x"], dt)
+            law = self._law(state["x"], dt / 2 if self.splitting else dt)
             x = self._compiled(x, w, first, last, law, jax.random.key(self.key))
             return {**state, "x": np.asarray(x)}
 
     def _law(self, x: Any, dt: float) -> dict[str, Any]:
-        """The numbers of a step: its length, noise, and the exact map of the quadratic part."""
+        """The numbers of a (half) step: length, noise, and the exact map of the quadratic part."""
         kind, heat = x.dtype, self.functional.temperature
         if not self.splitting:
             return {"dt": kind.type(dt), "noise": kind.type(np.sqrt(2 * heat * dt))}
@@ -103,14 +103,19 @@ class Langevin(ParticleStepper):
             return jax.random.normal(jax.random.fold_in(key, k), x.shape, x.dtype)
 
         def kick(x: Any, h: Any) -> Any:
-            return x if empty else x + h * kicks.velocity(x, w, self.chunk_size)
+            return h * kicks.velocity(x, w, self.chunk_size)
+
+        def exact(x: Any, k: Any) -> Any:
+            return x @ law["map"] + law["shift"] + noise(k) @ law["noise"]
 
         def step(k: Any, x: Any) -> Any:
             if not self.splitting:
-                return kick(x, law["dt"]) + law["noise"] * noise(k)
-            x = kick(x, law["dt"] / 2)
-            x = x @ law["map"] + law["shift"] + noise(k) @ law["noise"]
-            return kick(x, law["dt"] / 2)
+                return (x if empty else x + kick(x, law["dt"])) + law["noise"] * noise(k)
+            x = exact(x, 2 * k)
+            if not empty:
+                first = kick(x, 2 * law["dt"])
+                x = x + (first + kick(x + first, 2 * law["dt"])) / 2
+            return exact(x, 2 * k + 1)
 
         return lax.fori_loop(first, last, step, x)
 

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -220,15 +221,14 @@ def load_measure(path: str | Path) -> Any:
     from unified.meanfield.grid import GridMeasure
 
     kinds = {k.__name__: k for k in (ParticleMeasure, GaussianMeasure, GridMeasure)}
-    name = Path(path).name
+    raw = Path(path).read_bytes()
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(raw), allow_pickle=False) as file:
             found = {k: file[k] for k in file.files}
         kind = kinds[str(found.pop("kind"))]
-    except (ValueError, KeyError, EOFError, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise bad_input("path", "a measure written by save", f"'{name}'", "save it anew") from error
+    except (ValueError, KeyError, EOFError, OSError, BadZipFile) as error:
+        raise bad_input("path", "a measure written by save", f"'{Path(path).name}'",
+                        "save it anew") from error  # fmt: skip
     return kind.restore(found) if kind is GridMeasure else kind(**found)
 
 

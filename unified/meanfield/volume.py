@@ -74,7 +74,6 @@ class FiniteVolume(AbstractStepper):
         """The density. Raises: InputError unless δ𝓔/δμ is finite on the grid."""
         if not isinstance(mu0, GridMeasure):
             raise wrong_measure(self.name, "a GridMeasure", mu0, "use mu0.to_grid(x)")
-        self.functional.check(mu0)
         if not np.all(np.isfinite(self._potential(mu0.density.ravel()))):
             raise bad_input("F", "a finite first variation on the grid", "NaN or infinity",
                             "move the grid off the singularity")  # fmt: skip
