@@ -28,6 +28,7 @@ class PointFunction:
                  what: str, states: tuple[Var, ...] | None = None) -> None:  # fmt: skip
         self.points = points
         self.what = what
+        self._kept: dict[str, tuple[list[Any], Any]] = {}
         self.callable: Callable[..., Any] | None = None
         self.energy: Energy | None = None
         self.params = {k: np.asarray(v, np.float64) for k, v in (params or {}).items()}
@@ -122,12 +123,20 @@ class PointFunction:
         return self.values(*(p[None] for p in points))[0]
 
     def numpy(self, what: str, *points: Any) -> Any:
-        """`values` or `force` in double precision, as NumPy, even while JAX is tracing."""
+        """`values` or `force` in double precision, as NumPy, even while JAX is tracing.
+
+        The last answer is kept: a grid asks for the same points again and again.
+        """
         import jax
 
+        arrays = [np.atleast_2d(np.asarray(p, np.float64)) for p in points]
+        kept, found = self._kept.get(what, ([], None))
+        if len(kept) == len(arrays) and all(map(np.array_equal, kept, arrays)):
+            return found
         with jax.enable_x64(True), jax.ensure_compile_time_eval():
-            arrays = [np.atleast_2d(np.asarray(p, np.float64)) for p in points]
-            return np.asarray(getattr(self, what)(*map(jax.numpy.asarray, arrays)))
+            found = np.asarray(getattr(self, what)(*map(jax.numpy.asarray, arrays)))
+        self._kept[what] = ([a.copy() for a in arrays], found)
+        return found
 
     def hessian(self, dim: int) -> Any:
         """∇²V at the origin, (d, d), and −∇V there, (d,); all of a quadratic function."""
