@@ -22,6 +22,7 @@ COMMANDS = {
     "train": "unified.commands.train",
     "validate": "unified.commands.validate",
     "compare": "unified.commands.compare",
+    "meanfield": "unified.commands.meanfield",
     "bench": "unified.commands.bench",
 }
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
