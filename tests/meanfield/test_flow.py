@@ -18,6 +18,7 @@ z = un.var("z", un.axes("n"))
 GAUSS = mf.GaussianMeasure([0.0, 1.0], np.eye(2))
 CLOUD = GAUSS.to_particles(6, key=0)
 LINE = mf.ParticleMeasure([0.0, 0.5, 1.0])
+GRID = mf.GaussianMeasure(0.0, 0.5).to_grid(np.linspace(-4, 4, 51))
 Q, E, ATTRACT = mf.Quadratic(1.0), mf.Entropy(0.2), mf.Interaction(mf.Quadratic(1.0))
 QUARTIC = mf.Potential((z * z * z * z).sum())
 
@@ -98,7 +99,7 @@ def test_tau_only_rescales_time():
         (Q + mf.Power(2), CLOUD, 1.0, {"method": "langevin"}, "cannot feel a power"),
         (QUARTIC + E, GAUSS, 1.0, {"method": "moments"}, "needs quadratic"),
         (QUARTIC + E, GAUSS, 1.0, {"method": "jko"}, "langevin, fv, got 'jko'"),
-        (Q + E, CLOUD, 1.0, {"method": "jko"}, "one dimension or a GaussianMeasure"),
+        (Q + E, CLOUD, 1.0, {"method": "jko"}, "one dimension, a GaussianMeasure or"),
         (Q + E, CLOUD, 1.0, {"method": "langevin"}, "key: expected a whole number"),
         (Q + E, GAUSS, 1.0, {"method": "langevin", "key": 0}, "a ParticleMeasure"),
         (Q + E, CLOUD, 1.0, {"method": "fv"}, "a GridMeasure"),
@@ -112,6 +113,10 @@ def test_tau_only_rescales_time():
         (mf.Interaction(-(z * z * z * z).sum()), CLOUD, 1.0, {}, "bounded below"),
         (mf.Interaction(un.log(z.sq())), CLOUD, 1.0, {}, "where particles coincide"),
         (mf.Interaction(un.fn(__import__("sympy").sqrt)(z.sq())), CLOUD, 1.0, {}, "coincide"),
+        (Q + E, GAUSS, 1.0, {"method": "moments", "entropic": 0.1}, "entropic: expected none"),
+        (Q + E, GRID, 1.0, {"method": "jko", "dt": 0.1, "entropic": 1e-4}, "at least 0.2"),
+        (Q + E, GRID, 1.0, {"method": "jko", "dt": 0.1, "entropic": 1e3}, "at most"),
+        (Q + mf.Power(2), GRID, 1.0, {"method": "jko"}, "no power of the density"),
         (Q + E, LINE, 1.0, {"method": "jko", "dt": 0.1, "saves": -1}, "saves"),
         (Q + E, mf.ParticleMeasure([0.0, 1.0], [0.9, 0.1]), 1.0, {"method": "jko"}, "equal w"),
         (Q + E, mf.GaussianMeasure(0.0, 0.0), 1.0, {"method": "moments"}, "positive definite"),

@@ -106,3 +106,36 @@ def test_quantile_steps_of_an_interaction_and_a_power():
     spread = np.sum(x**2 * fine) / np.sum(fine)
     assert run.measures[-1].cov()[0, 0] == pytest.approx(spread, rel=0.02)
     assert run.measures[0].cov()[0, 0] < 0.6 * spread
+
+
+def entropic(heat, gamma, h=0.1, n=81):
+    """The variance after five entropic steps on a grid."""
+    grid = mf.GaussianMeasure(1.0, 0.2).to_grid(np.linspace(-2.2, 3.2, n))
+    F = mf.Quadratic(1.0, 0.5) + mf.Entropy(heat)
+    run = mf.solve_flow(F, grid, 0.5, "jko", dt=h, entropic=gamma, saves=1)
+    assert np.isnan(run.gap) and abs(run.mass[-1] - 1) < 1e-12
+    return run.measures[-1].cov()[0, 0]
+
+
+def test_entropic_steps_have_order_two_in_the_blur():
+    """Against the closed form with the same h; the usual step, blurred by γ, has order one."""
+    F = mf.Quadratic(1.0, 0.5) + mf.Entropy(T)
+    exact = mf.solve_flow(F, mf.GaussianMeasure(1.0, 0.2), 0.5, "jko", dt=0.1, saves=1)
+    want, blurs = exact.measures[-1].sigma[0, 0], (0.4, 0.2, 0.1)
+    errors = [abs(entropic(T, g) - want) for g in blurs]
+    assert np.polyfit(np.log(blurs), np.log(errors), 1)[0] == pytest.approx(2, abs=0.1)
+    plain = [abs(entropic(T + g / 2, g) - want) for g in blurs]  # T′ = T: nothing taken off
+    assert np.polyfit(np.log(blurs), np.log(plain), 1)[0] == pytest.approx(1, abs=0.15)
+    assert plain[-1] > 10 * errors[-1]
+
+
+def test_entropic_steps_in_the_plane():
+    """Two dimensions, correlated, attraction at the new density: only the blur is left."""
+    side = np.linspace(-3.0, 4.4, 38)
+    run = mf.solve_flow(FREE, START.to_grid(side, side), 0.2, "jko", dt=0.1, tol=1e-8, saves=2)
+    exact = mf.solve_flow(FREE, START, 0.2, "jko", dt=0.1, saves=1).measures[-1]
+    end = run.measures[-1]
+    np.testing.assert_allclose(end.mean(), exact.m, atol=1e-3)
+    np.testing.assert_allclose(end.cov(), exact.sigma, atol=0.03)
+    assert np.abs(run.measures[0].cov() - exact.sigma).max() > 0.1
+    assert np.all(np.diff(run.energy) < 0)

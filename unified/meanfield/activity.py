@@ -16,7 +16,7 @@ from unified.learning.gradient import AbstractEstimator
 from unified.learning.nudging import Centered, OneSided
 from unified.learning.predictive import PredictiveCoding
 from unified.meanfield.networks import ACTIVATIONS, TwoLayer
-from unified.symbolic.axis import axes
+from unified.symbolic.axis import Axis
 from unified.symbolic.build import var
 from unified.symbolic.scalar import fn
 
@@ -30,7 +30,7 @@ def activity_energy(activation: str) -> Energy:
     Shapes: W (n, d), a (k, n), h, c, P (n), o and the output precision G (k), x (d).
     Reference: Whittington & Bogacz (2017); theory page E7.
     """
-    d, n, k = axes("d n k")
+    d, n, k = Axis("d"), Axis("n"), Axis("k")
     x, h, o = var("x", d), var("h", n), var("o", k)
     W, a, c = var("W", n, d), var("a", k, n), var("c", n)
     P, G = var("P", n), var("G", k)

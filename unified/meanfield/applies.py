@@ -8,6 +8,7 @@ import numpy as np
 
 from unified.base.errors import bad_input
 from unified.meanfield.functional import AbstractFunctional, part
+from unified.meanfield.grid import GridMeasure
 from unified.meanfield.interaction import Interaction
 from unified.meanfield.internal import Power
 from unified.meanfield.measures import AbstractMeasure, GaussianMeasure, ParticleMeasure
@@ -41,8 +42,10 @@ def why_not(F: AbstractFunctional, method: str, mu0: AbstractMeasure) -> str:
         return "needs quadratic potentials and interactions"
     if method == "jko" and not closes and isinstance(mu0, GaussianMeasure):
         return "needs quadratic potentials and interactions to keep a Gaussian one"
-    if method == "jko" and mu0.dim > 1 and not isinstance(mu0, GaussianMeasure):
-        return "needs one dimension or a GaussianMeasure"
+    if method == "jko" and isinstance(mu0, ParticleMeasure) and mu0.dim > 1:
+        return "needs one dimension, a GaussianMeasure or a GridMeasure"
+    if method == "jko" and isinstance(mu0, GridMeasure) and (powers or mu0.periodic):
+        return "needs a grid with walls and no power of the density"
     return ""
 
 

@@ -105,7 +105,9 @@ def respond(r: Any, q: Any, second: Any, phases: Phases) -> Response:
     from unified.dynamics.batched import solve
 
     k = r.shape[1]
-    pulled, bias, value, settled = 0.0, jnp.zeros((k, k), r.dtype), 0.0, jnp.asarray(True)
+    pulled: Any = 0.0
+    value: Any = 0.0
+    bias, settled = jnp.zeros((k, k), r.dtype), jnp.asarray(True)
     for c, s, sign in zip(phases.weights, phases.offsets, phases.signs, strict=True):
         if phases.kappa == 0:
             p = r / s

@@ -6,7 +6,7 @@ from functools import cache
 from typing import NamedTuple
 
 from unified.meanfield.networks import ACTIVATIONS, TwoLayer
-from unified.symbolic.axis import axes
+from unified.symbolic.axis import Axis
 from unified.symbolic.build import einsum, scalar, var
 from unified.symbolic.diff import derivative
 from unified.symbolic.latex import latex
@@ -40,7 +40,7 @@ def derived(activation: str) -> Derived:
 
     Shapes: weights of particles mu (n), a (n), W (n, d), X (m, d), y and q (m).
     """
-    n, m, d = axes("n m d")
+    n, m, d = Axis("n"), Axis("m"), Axis("d")
     mu, a, W, X = var("mu", n), var("a", n), var("W", n, d), var("X", m, d)
     y, q, alpha = var("y", m), var("q", m), scalar("alpha")
     hidden = fn(ACTIVATIONS[activation])(W @ X.T)

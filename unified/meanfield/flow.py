@@ -10,13 +10,18 @@ import numpy as np
 from unified.base.errors import bad_input
 from unified.dynamics.langevin import check_key
 from unified.meanfield.applies import METHODS, applies, bounded
+from unified.meanfield.entropic import EntropicJKO
 from unified.meanfield.functional import AbstractFunctional
+from unified.meanfield.grid import GridMeasure
 from unified.meanfield.internal import positive
+from unified.meanfield.jko import GaussianJKO, QuantileJKO
+from unified.meanfield.langevin import Langevin
 from unified.meanfield.measures import AbstractMeasure, GaussianMeasure, ParticleMeasure
 from unified.meanfield.moments import Moments
 from unified.meanfield.particles import STEPPERS, Particles, check_step, step_limit
 from unified.meanfield.result import FlowResult
 from unified.meanfield.stepper import AbstractStepper, Plan, follow, wrong_measure
+from unified.meanfield.volume import FiniteVolume
 
 
 def solve_flow(
@@ -34,6 +39,7 @@ def solve_flow(
     mesh: Any = None,
     tau: float = 1.0,
     tol: float = 1e-10,
+    entropic: float | None = None,
     checkpoint: str | Path | None = None,
     progress: bool = False,
     throw: bool = True,
@@ -43,7 +49,8 @@ def solve_flow(
     Equation: τ∂_tμ = ∇·(μ∇δF/δμ); particles dθ_i = −∇δ𝓔/δμ(θ_i)dt/τ + √(2T/τ)dW.
     Methods: "particles" (T = 0; `stepper` euler, heun or adaptive, which is the default without a
     dt), "langevin" (needs `key`; `splitting` steps the quadratic potential exactly), "fv" (a
-    GridMeasure), "jko" (a GaussianMeasure, or one dimension), "moments" (a GaussianMeasure).
+    GridMeasure), "jko" (a GaussianMeasure in closed form, particles in 1 d as quantiles, a
+    GridMeasure with entropic transport of strength `entropic`), "moments" (a GaussianMeasure).
     Shapes: dt and t1 in units of time; about `saves` equally spaced measures are kept after the
     first. `chunk_size` bounds the particles handled at once, `mesh` is a JAX mesh of one axis that
     particles are laid over; neither changes the result beyond rounding. `tol` is the tolerance of
@@ -73,7 +80,15 @@ def solve_flow(
     applies(F, mu0, method)
     if method != "fv":  # a grid has walls
         bounded(F, mu0)
-    made, step = _make(F, mu0, method, span, step, key, stepper, splitting, chunk_size, mesh, tol)
+    if method == "jko" and isinstance(mu0, GridMeasure):
+        step = span / 200 if step is None else step
+        made: AbstractStepper = EntropicJKO(F, mu0, step, entropic, tol)
+    elif entropic is not None:
+        raise bad_input("entropic", "none but for method 'jko' on a GridMeasure", entropic,
+                        "leave it out")  # fmt: skip
+    else:
+        made, step = _make(F, mu0, method, span, step, key, stepper, splitting, chunk_size, mesh,
+                           tol)  # fmt: skip
     plan = Plan.of(span, step, saves, scale)
     return follow(made, mu0, plan, checkpoint=checkpoint, progress=progress, throw=throw)
 
@@ -110,8 +125,6 @@ def _make(F: AbstractFunctional, mu0: Any, method: str, span: float, step: float
         check_step(step, limit)
         return made, step
     if method == "langevin":
-        from unified.meanfield.langevin import Langevin
-
         if key is None:
             raise bad_input("key", "a whole number, for method 'langevin'", "none", "use key=0")
         check_key(key)
@@ -125,16 +138,11 @@ def _make(F: AbstractFunctional, mu0: Any, method: str, span: float, step: float
         return noisy, step
     step = span / 200 if step is None else step
     if method == "fv":
-        from unified.meanfield.grid import GridMeasure
-        from unified.meanfield.volume import FiniteVolume
-
         if not isinstance(mu0, GridMeasure):
             raise wrong_measure("fv", "a GridMeasure", mu0, "use mu0.to_grid(x)")
         return FiniteVolume(F, mu0, tol), step
     if method == "moments":
         return Moments(F, mu0.dim, tol), step
-    from unified.meanfield.jko import GaussianJKO, QuantileJKO
-
     if isinstance(mu0, GaussianMeasure):
         return GaussianJKO(F, mu0.dim), step
     return QuantileJKO(F, tol), step

@@ -100,8 +100,10 @@ class _Line:
             phi = phi - move
             if np.max(np.abs(move)) <= 1e-13 * (1 + np.max(np.abs(phi))):
                 return phi
-        raise ConvergenceError("solve_game: expected a solved Hamilton-Jacobi step, got a "
-                               f"change of {np.max(np.abs(move)):.2g}; use more steps.")  # fmt: skip
+        raise ConvergenceError(
+            "solve_game: expected a solved Hamilton-Jacobi step, got a change of "
+            f"{np.max(np.abs(move)):.2g}; use more steps."
+        )
 
     def bands(self, a: Any, b: Any) -> Any:
         """I − dt·(generator of the jumps), by diagonals."""

@@ -126,6 +126,19 @@ class GridMeasure(AbstractAtoms):
         return f"GridMeasure({kind}{size} cells; {told(self)}, mass {self.mass:.12g})"
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Unchecked(GridMeasure):
+    """What may not be a density yet, while a solver seeks one."""
+
+    def __post_init__(self) -> None:
+        return None
+
+    @classmethod
+    def of(cls, grid: GridMeasure, density: Any) -> Unchecked:
+        """Any numbers on the cells of a grid."""
+        return cls(grid.x, density, grid.periodic)
+
+
 def axes_of(x: Any) -> tuple[Any, ...]:
     """The sides of a grid, checked. Raises: InputError unless evenly spaced, of 1 or 2 d."""
     many = isinstance(x, tuple | list) and len(x) > 0 and np.ndim(x[0]) > 0

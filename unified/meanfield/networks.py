@@ -10,7 +10,7 @@ import numpy as np
 from unified.base.errors import bad_input
 from unified.codegen.functions import array_functions
 from unified.codegen.module import Module
-from unified.symbolic.axis import Axis, axes
+from unified.symbolic.axis import Axis
 from unified.symbolic.build import einsum, scalar, var
 from unified.symbolic.diff import derivative
 from unified.symbolic.latex import latex
@@ -201,7 +201,7 @@ class TwoLayer:
 @cache
 def _code(activation: str, many: bool) -> Module:
     """Outputs and vector-Jacobian products of a block of neurons, derived and generated."""
-    n, m, d, k = axes("n m d k")
+    n, m, d, k = (Axis(name) for name in "nmdk")
     W, x = var("W", n, d), var("X", m, d)
     a = var("a", n, k) if many else var("a", n)
     r = var("r", m, k) if many else var("r", m)

@@ -73,7 +73,8 @@ class Risk(AbstractFunctional):
         self.relaxation, self.mesh = relaxation, mesh
         self.chunk_size = check_chunk(chunk_size)
         self.regulariser = _regulariser(regulariser)
-        self.dim = net.dim + (net.outputs if credit == "fa" else 0)
+        self.extra = net.outputs if credit == "fa" else 0  # feedback weights of a particle
+        self.dim = net.dim + self.extra
         self.descends = credit != "fa"  # the others are gradient flows of `value`
         if relaxation == "relaxed" and np.ptp(self.samples.q) > 0:
             raise bad_input("data", "samples of equal weight, for activities that relax",
@@ -130,12 +131,13 @@ class Risk(AbstractFunctional):
 
         def second(block: Any, answer: tuple[Any, Any]) -> Any:
             pulled, bias = answer
-            back = block[:, net.dim :] if self.credit == "fa" else None
-            v = net.pull(block, samples, pulled, back)
-            if self.credit in ("ep", "pc"):
-                v = v.at[:, :k].add(block[:, :k] @ bias)
             if self.credit == "fa":
-                v = jnp.concatenate([v, jnp.zeros_like(back)], axis=1)
+                back = block[:, net.dim :]
+                v = net.pull(block, samples, pulled, back)
+                return jnp.concatenate([v, jnp.zeros_like(back)], axis=1) + self._decay(block)
+            v = net.pull(block, samples, pulled)
+            if self.credit != "bp":
+                v = v.at[:, :k].add(block[:, :k] @ bias)
             return v + self._decay(block)
 
         size = chunk_of(n, len(samples), check_chunk(chunk_size) or self.chunk_size)
@@ -172,7 +174,7 @@ class Risk(AbstractFunctional):
         if not isinstance(measure, AbstractAtoms):
             raise bad_input("measure", "particles or a grid", type(measure).__name__,
                             "draw particles from it")  # fmt: skip
-        theta = self.net.check_particles(measure.points, self.dim - self.net.dim)
+        theta = self.net.check_particles(measure.points, self.extra)
         return theta, np.asarray(measure.weights, theta.dtype)
 
     @cached_property
@@ -194,6 +196,20 @@ class Risk(AbstractFunctional):
             return f, answer.pulled, answer.bias, answer.value, plain, more, answer.settled
 
         return jax.jit(run)
+
+    @cached_property
+    def _velocity(self) -> Callable[..., Any]:
+        import jax
+
+        return jax.jit(self.velocity, static_argnums=2)
+
+    def velocity_at(self, measure: AbstractMeasure, chunk_size: int | None = None) -> Any:
+        """The velocity of the particles of a measure, (N, dim), as a NumPy array."""
+        import jax
+
+        theta, weight = self._atoms(measure)
+        with jax.enable_x64(theta.dtype == np.float64):
+            return np.asarray(self._velocity(theta, weight, check_chunk(chunk_size)))
 
     def _gathered(self, measure: AbstractMeasure) -> list[Any]:
         import jax
@@ -230,7 +246,7 @@ class Risk(AbstractFunctional):
         net, k = self.net, self.net.outputs
 
         def at(points: Any) -> Any:
-            theta = net.check_particles(points, self.dim - net.dim)
+            theta = net.check_particles(points, self.extra)
             with jax.enable_x64(theta.dtype == np.float64):
                 x, _, _ = self._arrays(theta)
                 one = np.ones(1, theta.dtype)
@@ -252,13 +268,14 @@ class Risk(AbstractFunctional):
             return self
         found = copy(self)
         found.mesh = mesh
+        found.__dict__.pop("_velocity", None)  # compiled for the mesh before
         return found
 
     def identity(self) -> tuple[Any, ...]:
         """Also data and all that decides the velocity."""
         decay = np.zeros(0)
         if self.regulariser is not None:  # a function has no text: its value at a point tells it
-            decay = np.asarray(self.regulariser(np.linspace(0.5, 1.5, self.dim)))
+            decay = np.asarray(self.regulariser(np.linspace(0.5, 1.5, self.net.dim + self.extra)))
         told = (self.scheme, self.precision, self.relaxation)
         return (*super().identity(), *self.samples, repr(told), decay)
 
@@ -267,7 +284,7 @@ class Risk(AbstractFunctional):
         devices = self.mesh.shape[self.mesh.axis_names[0]] if self.mesh is not None else 1
         return memory_needed(
             self.net, n, len(self.samples.x), chunk_size=chunk_size or self.chunk_size,
-            devices=devices, dtype=dtype, extra=self.dim - self.net.dim,
+            devices=devices, dtype=dtype, extra=self.extra,
         )  # fmt: skip
 
     def check(self, measure: AbstractMeasure) -> None:
@@ -317,7 +334,7 @@ class Risk(AbstractFunctional):
 
     def particles(self, theta: Any) -> ParticleMeasure:
         """Equal particles as a measure."""
-        return ParticleMeasure(self.net.check_particles(theta, self.dim - self.net.dim))
+        return ParticleMeasure(self.net.check_particles(theta, self.extra))
 
     def lines(self) -> list[str]:
         """F, its first variation and the velocity, derived, as lines of LaTeX aligned at &."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from unified.base.errors import bad_input
 
-BLOCK = 2**19  # activities of one chunk (neurons × samples) when no chunk size is given
+BLOCK = 2**18  # activities of one chunk (neurons × samples) when no chunk size is given
 
 
 def check_chunk(chunk_size: Any) -> int | None:
@@ -60,7 +60,8 @@ def wide_sum(body: Callable[[Any, Any], Any], theta: Any, weight: Any, chunk: in
         block = lax.dynamic_slice_in_dim(theta, start, chunk)
         live = start + jnp.arange(chunk) >= i * chunk
         here = jnp.where(live, lax.dynamic_slice_in_dim(weight, start, chunk), 0)
-        return add_compensated(*carry, body(block, here))
+        total, lost = carry
+        return add_compensated(total, lost, body(block, here))
 
     zero = jnp.zeros(shape.shape, shape.dtype)
     total, lost = lax.fori_loop(0, -(-n // chunk), step, (zero, zero))

@@ -11,7 +11,7 @@ import numpy as np
 
 from unified.base.errors import ConvergenceError, bad_input
 from unified.meanfield.functional import AbstractFunctional, Sum, part
-from unified.meanfield.grid import GridMeasure
+from unified.meanfield.grid import GridMeasure, Unchecked
 from unified.meanfield.internal import AbstractInternalEnergy
 from unified.meanfield.result import STATUS
 from unified.meanfield.stepper import AbstractStepper, State, wrong_measure
@@ -96,7 +96,7 @@ class FiniteVolume(AbstractStepper):
         if self.moving.terms:
             shaped = np.reshape(rho, self.grid.density.shape)
             # Not GridMeasure.at: while it is sought the density need not be one yet.
-            found = found + np.ravel(self.moving.on_grid(_Bare.of(self.grid, shaped)))
+            found = found + np.ravel(self.moving.on_grid(Unchecked.of(self.grid, shaped)))
         return found
 
     def _kappa(self, rho: Any) -> Any:
@@ -205,18 +205,6 @@ class FiniteVolume(AbstractStepper):
         return {**found, "border_mass": border * self.grid.volume,
                 "excess": float(state["excess"]),
                 "balance": abs(left) / max(abs(drop), 1e-300)}  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class _Bare(GridMeasure):
-    """A density that is not checked."""
-
-    def __post_init__(self) -> None:
-        return None
-
-    @classmethod
-    def of(cls, grid: GridMeasure, density: Any) -> _Bare:
-        return cls(grid.x, density, grid.periodic)
 
 
 def _is_fixed(term: AbstractFunctional) -> bool:

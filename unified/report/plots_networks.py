@@ -32,8 +32,9 @@ def plot_circle_features(
     parts = [(numbers(d), numbers(c)) for d, c in (start, end)]
     for direction, carried in parts:
         if direction.ndim != 2 or direction.shape[1] != 2 or carried.shape != direction.shape[:1]:
-            raise bad_input("features", "directions (N, 2) and numbers (N,)",
-                            f"{direction.shape}, {carried.shape}", "use a net with d=2")  # fmt: skip
+            got = f"{direction.shape}, {carried.shape}"
+            raise bad_input("features", "directions (N, 2) and numbers (N,)", got,
+                            "use a net with d=2")  # fmt: skip
     turn = np.linspace(0, 2 * np.pi, 200)
     ax.plot(np.cos(turn), np.sin(turn), color=GREY, linewidth=0.7)
     for k, v in enumerate(numbers(teacher) if teacher is not None else ()):
@@ -73,8 +74,9 @@ def plot_flow_risks(data: Mapping[str, Any], *, ax: Axes | None = None) -> Axes:
     for i, (credit, risk) in enumerate(data["risk"].items()):
         look: dict[str, Any] = {"color": PALETTE[i % 7]}
         lone = credit not in closed
-        ax.plot(ts, numbers(risk), marker=MARKERS[i % 7], markersize=4, label=f"{credit}, particles",
-                linestyle=DASHES[i % 7] if lone else "none", linewidth=1, **look)  # fmt: skip
+        ax.plot(ts, numbers(risk), marker=MARKERS[i % 7], markersize=4, linewidth=1,
+                linestyle=DASHES[i % 7] if lone else "none", label=f"{credit}, particles",
+                **look)  # fmt: skip
         if not lone:
             ax.plot(numbers(data["closed_ts"]), numbers(closed[credit]), linestyle=DASHES[i % 7],
                     linewidth=1, label=f"{credit}, moments", **look)  # fmt: skip
