@@ -22,6 +22,7 @@ COMMANDS = {
     "train": "unified.commands.train",
     "validate": "unified.commands.validate",
     "compare": "unified.commands.compare",
+    "infer": "unified.commands.infer",
     "meanfield": "unified.commands.meanfield",
     "bench": "unified.commands.bench",
 }

@@ -64,6 +64,14 @@ def test_both_rules_and_the_exact_gradient_were_trained(quick):
     assert pairs == expected | {("hopfield", "exact"), ("predictive", "exact")}
 
 
+def test_inference_is_checked_in_pymc(quick):
+    """The third word of the slogan would be a promise only."""
+    ids = {c["id"] for c in quick[2]["checks"]}
+    assert {"infer.map.pymc", "infer.twin.map", "infer.twin.control.shift"} <= ids
+    (facts,) = quick[2]["parts"].values()
+    assert len(facts["steps"]) == 2 and facts["label"] in range(10)
+
+
 def test_a_quick_run_says_that_training_is_unchecked(quick):
     """One epoch cannot reach the bar; a reader must not take its silence for success."""
     _, out, results = quick
@@ -75,11 +83,12 @@ def test_a_quick_run_says_that_training_is_unchecked(quick):
 def test_files_are_there_and_the_page_is_whole(quick):
     """A page that needs the network or a missing file is blank on someone else's machine."""
     _, out, results = quick
-    assert len(results["figures"]) == 9
+    assert len(results["figures"]) == 10
     for name in results["figures"]:
         assert (out / name).read_bytes().startswith(b"\x89PNG")
     page = (out / "report.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64,") == len(results["figures"])
+    images = len(results["figures"]) + 1  # and the digit that is inferred about
+    assert page.count("data:image/png;base64,") == images
     assert "<math" in page and "http://" not in page.replace("http://www.w3.org/1998/Math", "")
     assert "https://" not in page and 'class="latex"' not in page  # every formula was converted
     for name in ("hopfield", "predictive"):
@@ -110,6 +119,7 @@ def test_a_failed_check_fails_the_run(tmp_path, monkeypatch, capsys):
         (demo_report, "page", lambda *a: None),
     ):
         monkeypatch.setattr(module, name, value)
+    monkeypatch.setattr(demo, "PARTS", ())
     args = Namespace(out=str(tmp_path), data="digits", seeds=1, epochs=1, quick=False)
     assert demo.run(args) == 1
     results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import unified as un
+from unified.codegen.module import PRINTERS
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 HEAD = '# ruff: noqa\n"""Generated: {what}. Rewrite with `pytest tests --update`."""\n\n\n'
@@ -36,7 +37,7 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("backend", ["jax", "numpy"])
+@pytest.mark.parametrize("backend", PRINTERS)
 @pytest.mark.parametrize("name", CASES)
 def test_source_is_the_golden_one(name, backend, update_golden):
     """A change of the generator that makes every program slower or unreadable goes unseen."""
@@ -53,5 +54,5 @@ def test_source_is_the_golden_one(name, backend, update_golden):
 
 def test_no_golden_file_is_left_over():
     """A renamed energy would leave a file nobody compares with anything."""
-    expected = {f"{name}_{backend}.py" for name in CASES for backend in ("jax", "numpy")}
+    expected = {f"{name}_{backend}.py" for name in CASES for backend in PRINTERS}
     assert {p.name for p in GOLDEN.glob("*.py")} == expected

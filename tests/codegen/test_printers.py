@@ -6,6 +6,7 @@ import textwrap
 
 import mpmath
 import numpy as np
+import pytensor
 import pytest
 import sympy
 
@@ -33,6 +34,13 @@ EXERCISES = [
     un.einsum("ij,ik,il->", un.outer(s, t), un.outer(s, t), un.outer(b, t)) + 3 * c * s.sum(),
     un.tanh(un.pool(un.outer(s, t), 2, stride=1)).sum() + s.sq() + t.sq() + c * s.sum(),
 ]
+
+
+@pytest.fixture(autouse=True)
+def quick():
+    """PyTensor without a C compiler: the same graph, run operation by operation."""
+    with pytensor.config.change_flags(mode="FAST_COMPILE"):
+        yield
 
 
 def spelled():
@@ -70,6 +78,7 @@ def test_exercises_agree_between_backends_and_with_differences(k):
     energy = energy_of(EXERCISES[k])
     one = un.emit(energy, backend="numpy", cache=False)
     two = un.emit(energy, cache=False)
+    three = un.emit(energy, backend="pytensor", cache=False)
     eager(two)
     rng = np.random.default_rng(k)
     sizes = {n: 3, m: 2}
@@ -82,10 +91,11 @@ def test_exercises_agree_between_backends_and_with_differences(k):
     free = un.Phase.free()
     force = one.force(state, params, free)
     for name in force:
-        np.testing.assert_allclose(
-            two.force(state, params, free)[name], force[name], rtol=TOL["float64"].exact,
-            atol=TOL["float64"].exact,
-        )  # fmt: skip
+        for other in (two, three):
+            np.testing.assert_allclose(
+                other.force(state, params, free)[name], force[name], rtol=TOL["float64"].exact,
+                atol=TOL["float64"].exact,
+            )  # fmt: skip
         h = 1e-6
         for at in np.ndindex(force[name].shape):
             step_ = np.zeros(force[name].shape)

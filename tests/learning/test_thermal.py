@@ -9,7 +9,7 @@ from scipy import stats
 import unified as un
 from tests.learning.nets import data_of, params_of
 from unified.base.errors import ConvergenceError, InputError
-from unified.learning.averages import SEGMENTS, averaged, pullback, stretches
+from unified.dynamics.averages import SEGMENTS, averaged, pullback, stretches
 
 LEVEL = 1e-3  # of all entries of one gradient together
 HEAT = 0.5

@@ -5,12 +5,12 @@ import pytest
 from scipy import stats
 
 from unified.base.errors import InputError
+from unified.base.multiplicity import holm
 from unified.report.validation_statistics import (
     angle,
     bootstrap_interval,
     correlation,
     fisher_interval,
-    holm,
     line,
     mean_interval,
     sign_tests,

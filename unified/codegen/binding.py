@@ -18,12 +18,15 @@ Sizes = dict[Axis, tuple[int, str]]
 
 
 def traced(*values: Any) -> bool:
-    """True if any array is being traced by JAX (then its entries cannot be looked at)."""
+    """True if any array is traced by JAX or a PyTensor variable: its entries cannot be seen."""
     flat: list[Any] = []
     for v in values:
         flat.extend(v.values() if isinstance(v, Mapping) else [v])
-    jax = sys.modules.get("jax")  # nothing can be traced before JAX is loaded
-    return jax is not None and any(isinstance(v, jax.core.Tracer) for v in flat)
+    # nothing can be of a library before it is loaded
+    jax, symbolic = sys.modules.get("jax"), sys.modules.get("pytensor.graph.basic")
+    kinds: tuple[type, ...] = () if jax is None else (jax.core.Tracer,)
+    kinds += () if symbolic is None else (symbolic.Variable,)
+    return any(isinstance(v, kinds) for v in flat)
 
 
 def _shape(name: str, value: Any, axs: Sequence[Axis], sizes: Sizes, lead: int) -> None:

@@ -15,11 +15,14 @@ from unified.codegen.kernels import BATCH, PHASE, Kernel, Kernels
 from unified.codegen.lower import Lowering
 from unified.codegen.print_jax import JaxPrinter
 from unified.codegen.print_numpy import NumpyPrinter
+from unified.codegen.print_pytensor import PytensorPrinter
 from unified.codegen.printer import AbstractPrinter, Function
 from unified.symbolic.axis import Axis
 from unified.symbolic.nodes import Expr
 
-PRINTERS: dict[str, type[AbstractPrinter]] = {"numpy": NumpyPrinter, "jax": JaxPrinter}
+PRINTERS: dict[str, type[AbstractPrinter]] = {
+    "numpy": NumpyPrinter, "jax": JaxPrinter, "pytensor": PytensorPrinter,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ class Module:
     def call(self, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """Run one function on named arrays; its named outputs."""
         s = self.signatures[name]
-        found = self.functions[name](*(values[a] for a in s.args))
+        args = [values[a] for a in s.args]
+        found = PRINTERS[self.backend].call(self.functions[name], args)
         return dict(zip(s.outputs, found, strict=True))
 
     def to_json(self) -> str:

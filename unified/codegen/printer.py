@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -40,6 +41,11 @@ class AbstractPrinter:
     def namespace(cls) -> dict[str, Any]:
         """The only names generated code can see."""
         raise NotImplementedError
+
+    @classmethod
+    def call(cls, function: Callable[..., tuple], args: Sequence[Any]) -> Sequence[Any]:
+        """Run a generated function on arrays."""
+        return function(*args)
 
     # --- one function -----------------------------------------------------------------------
     def function(self, spec: Function, given: dict[int, str]) -> tuple[str, tuple[str, ...]]:

@@ -49,7 +49,8 @@ class Program:
 
     Equation: F = E + βC; force −∂F/∂s, rule ∂F/∂θ, hessian ∂²F/∂s∂s (dense, states stacked).
     Shapes: states, params and results are dicts of arrays by name; one sample, or a leading batch
-    axis on states and data. Results are NumPy arrays (under a JAX transformation: traced ones).
+    axis on states and data. Results are NumPy arrays (under a JAX transformation: traced ones; on
+    the PyTensor backend, if any argument is a PyTensor variable: graphs).
     Raises: InputError for arrays that do not fit the energy.
     Reference: code from tensor expressions after Laue et al. (2018).
     """
@@ -246,6 +247,9 @@ class Program:
                                 "a number", "use hvp")  # fmt: skip
         with self.precision:
             values, batch = self.values(state, params, phase)
+            if traced(values) and self.backend == "pytensor":
+                raise bad_input("state", "numbers, for a dense Hessian", "PyTensor variables",
+                                "use hvp")  # fmt: skip
             found = assemble(self, values) if traced(values) else self.dense(values)
         return self.out(found[(0, 0) if batch is None else (0,)])
 
@@ -315,6 +319,8 @@ def emit(
         raise bad_input("energy", "an un.Energy", type(energy).__name__, "wrap the expression")
     if str(dtype) not in ("float64", "float32"):
         raise bad_input("dtype", "'float64' or 'float32'", repr(dtype), "choose one")
+    if backend == "pytensor" and str(dtype) != "float64":
+        raise bad_input("dtype", "'float64' for PyTensor", repr(dtype), "leave it out")
     printer_for(backend)
     bound = cost.bind(energy) if cost is not None else None
     kernels = Kernels(energy, bound)

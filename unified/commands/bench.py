@@ -40,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
         bench_exact,
         bench_gradient,
         bench_inference,
+        bench_posterior,
     )  # fmt: skip
 
     parts = {
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
         "accuracy": bench_accuracy.accuracies,
         "exact": bench_exact.exact_inference,
         "inference": bench_inference.inference_ratios,
+        "posterior": bench_posterior.posterior_bars,
     }
     if args.only is not None and args.only not in parts:
         raise bad_input("--only", f"one of {', '.join(parts)}", args.only, "choose one")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from importlib import import_module
 
 from unified.base.errors import bad_input
 from unified.base.files import check_writable_dir
@@ -11,6 +12,8 @@ from unified.base.files import check_writable_dir
 NAME = "demo"
 HELP = "derive, run, compare and train two nets on handwritten digits, and write a report"
 BIG = 10_000  # training images above which fewer passes over them do
+# Modules of further sections, in order: see demo_part.
+PARTS = ("unified.commands.demo_infer", "unified.commands.demo_meanfield")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,8 +56,10 @@ def run(args: argparse.Namespace) -> int:
     derivations = [demo_derive.derive(net, out) for net in nets]
     gradients = [demo_gradients.compare(net, data, 32 if args.quick else 64) for net in nets]
     training = demo_train.train(nets, data, out, seeds, epochs, quick=args.quick)
+    parts = [import_module(name).run(out, data, args.quick) for name in PARTS]
 
     lists = [p.checks for p in derivations] + [p.checks for p in gradients] + [training.checks]
+    lists += [p.checks for p in parts]
     checks = [check for part in lists for check in part]
     facts = {
         "quick": args.quick,
@@ -63,10 +68,12 @@ def run(args: argparse.Namespace) -> int:
         "phases": {n.name: g.phases for n, g in zip(nets, gradients, strict=True)},
         "orders": {n.name: g.orders for n, g in zip(nets, gradients, strict=True)},
         "summary": training.summary,
+        "parts": {p.title: p.facts for p in parts},
     }
     facts["figures"] = demo_report.figures(out, nets, gradients, training)
+    facts["figures"] += [name for p in parts for name in p.figures]
     place = environment()
-    demo_report.page(out, nets, data, gradients, training, checks, place)
+    demo_report.page(out, nets, data, gradients, training, parts, checks, place)
     seconds = time.perf_counter() - begun
     write_results(out / "results.json", checks, training.rows, place, seconds, **facts)
     demo_train.forget(out)

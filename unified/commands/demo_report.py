@@ -9,6 +9,7 @@ from typing import Any
 from unified.commands.demo_derive import function_source
 from unified.commands.demo_gradients import RESIDUAL, Comparison, candidates
 from unified.commands.demo_nets import Net
+from unified.commands.demo_part import Part
 from unified.commands.demo_train import Training
 from unified.data import Dataset
 from unified.report import (
@@ -59,7 +60,7 @@ def _agreement(net: Net, found: Comparison) -> dict[str, Any]:
 
 def page(
     out: Path, nets: Sequence[Net], data: Dataset, gradients: Sequence[Comparison],
-    training: Training, checks: Sequence[Check], place: dict[str, Any],
+    training: Training, parts: Sequence[Part], checks: Sequence[Check], place: dict[str, Any],
 ) -> None:  # fmt: skip
     """Write report.html."""
     report = Report("One energy, everything")
@@ -72,6 +73,8 @@ def page(
     for net, found in zip(nets, gradients, strict=True):
         _net(report, out, net, found)
     _training(report, out, training)
+    for part in parts:
+        part.write(report)
     report.section("Every check").text(
         "`proved`: both sides have one canonical form, for all sizes. `exact`: equal modulo a "
         "prime on random draws, with a bounded error. `numeric`: float64 agreement with an "

@@ -59,6 +59,13 @@ class FactoredHessian(NamedTuple):
         sides = [jnp.concatenate([right[n] for n in run], axis=-1) for run in runs]
         return _unstack(system, runs, self.factor.solve(sides))
 
+    def sample(
+        self, system: System, shape: tuple[int, ...], *, key: Any, temperature: Any
+    ) -> State:
+        """Independent draws from N(0, T·H⁻¹), (*shape, phase, batch, ...) per state, H real."""
+        parts = self.factor.sample(shape, key=key, temperature=temperature)
+        return _unstack(system, _runs(system), parts)
+
 
 def hessian(system: System, state: State) -> BlockTridiagonal:
     """∂²F/∂s∂s as a block-tridiagonal matrix over runs of neighbouring layers."""

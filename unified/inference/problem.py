@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ class Problem:
         x: Any = None, y: Any = None, *, beta: float = 1.0, temperature: float = 1.0,
     ) -> Problem:  # fmt: skip
         """Check everything once. Without a cost there is nothing to nudge, and β is 0."""
-        program = emit(energy, cost)
+        program = program_of(energy, cost)
         runnable(program)
         strength = _real(beta) if cost is not None else 0.0
         check_temperature(temperature)
@@ -105,6 +105,27 @@ class Problem:
             at += n
         return found
 
+    def force(self, vector: Any) -> Any:
+        """−∂F/∂s at one stacked state (N,), stacked."""
+        state = self.unstack(np.asarray(vector, self.program.dtype))
+        return self.stack(self.program.force(state, self.params, self.phase))
+
+    def evaluate(self, name: str, vectors: Any) -> dict[str, Any]:
+        """A generated function ("energy", "cost", "force") at stacked states (K, N): (K, ...) each.
+
+        Equation: "energy" gives F = E + βC as {"F": (K,)}, "cost" C as {"C": (K,)}.
+        """
+        vectors = np.asarray(vectors, self.program.dtype)
+        count = len(vectors)
+        rows = 1 << (count - 1).bit_length()  # few sizes, since every one is compiled for
+        padded = np.concatenate([vectors, np.broadcast_to(vectors[:1], (rows - count, self.size))])
+        # The states stand on the phase axis: then no data have to be repeated.
+        lifted = {k: v[:, None] for k, v in self.unstack(padded).items()}
+        nudges = np.full(rows, self.beta, self.program.dtype)
+        with self.program.precision:
+            found = self.program.function(name)({**self.values, **lifted, "beta": nudges})
+            return {k: np.asarray(v)[:count, 0] for k, v in found.items()}
+
     @cached_property
     def units(self) -> list[str]:
         """A label per stacked unit, as s1[3]."""
@@ -122,6 +143,12 @@ class Problem:
         for name in sorted(set(self.values) - {"beta"}):
             text.update(name.encode() + np.ascontiguousarray(self.values[name]).tobytes())
         return text.hexdigest()[:16]
+
+
+@lru_cache(maxsize=64)
+def program_of(energy: Energy, cost: Cost | CostFamily | None) -> Program:
+    """The program of an energy, kept: what it has compiled serves the next call too."""
+    return emit(energy, cost)
 
 
 def _real(beta: Any) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 
 from unified.base.errors import bad_input
 from unified.codegen.program import Program
+from unified.dynamics.averages import SEGMENTS, averaged, pullback, stretches
 from unified.dynamics.chains import (
     Chains,
     Langevin,
@@ -24,7 +25,6 @@ from unified.dynamics.equilibrium import CODES
 from unified.dynamics.langevin import check_key, unmixed
 from unified.dynamics.mixing import mixed
 from unified.dynamics.solve import CODE, Rest
-from unified.learning.averages import SEGMENTS, averaged, pullback, stretches
 from unified.learning.error_bound import Evidence
 from unified.learning.estimate import GradientEstimate, Raw
 from unified.learning.gradient import AbstractEstimator, Values, mean_cost, rest_at

@@ -4,6 +4,12 @@ from unified.report.animation import animate_flow, save_gif
 from unified.report.figures import new_axes, png_bytes, save_png
 from unified.report.html import Report
 from unified.report.plots import plot_gradient_agreement, plot_hessian_structure
+from unified.report.plots_inference import (
+    plot_energy_slice,
+    plot_mean_cost,
+    plot_mode_weights,
+    plot_posterior_forest,
+)
 from unified.report.plots_lines import (
     fitted_order,
     plot_beta_order,
@@ -36,6 +42,7 @@ __all__ = [
     "plot_beta_order",
     "plot_circle_features",
     "plot_credit_gaps",
+    "plot_energy_slice",
     "plot_flow_densities",
     "plot_flow_energy",
     "plot_flow_particles",
@@ -43,7 +50,10 @@ __all__ = [
     "plot_gradient_agreement",
     "plot_hessian_structure",
     "plot_learning_curves",
+    "plot_mean_cost",
+    "plot_mode_weights",
     "plot_phase_diagram",
+    "plot_posterior_forest",
     "plot_relaxation",
     "plot_validation_intervals",
     "plot_validation_scatter",

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from unified.base.multiplicity import holm
 from unified.report.validation_measures import Measures
 from unified.report.validation_statistics import (
     bootstrap_interval,
     correlation,
     fisher_interval,
-    holm,
     mean_interval,
     sign_tests,
 )  # fmt: skip

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from unified.codegen.program import Program
-from unified.learning.gradient import Values
 
 SEGMENTS = 20  # independent stretches of chain, whose scatter is the standard error
 
 
-def pullback(program: Program, values: Values, state: Any, beta: Any) -> Callable[..., Any]:
+def pullback(
+    program: Program, values: Mapping[str, Any], state: Any, beta: Any
+) -> Callable[..., Any]:
     """The map from weights (phase, batch) to Σ w ∂F/∂θ + Σ v ∂C/∂θ over all states (traceable).
 
     One reverse sweep through the generated energy and cost: weights may differ between samples,
