@@ -37,8 +37,8 @@ def functional(heat: float = T) -> Any:
 def compare_methods(quick: bool, seed: int) -> Study:
     """Run the methods and compare each with the law it should reach, by its own error law."""
     law = closed_forms.ornstein_uhlenbeck(A, B, T, START, END, K)
-    parts = [_moments(law), _particles(seed, quick), _jko(law, quick),
-             _volumes(law, quick), _langevin(law, 1000 if quick else 8000, seed)]  # fmt: skip
+    parts = [by_moments(law), _particles(seed, quick), _jko(law, quick),
+             by_volumes(law, quick), _langevin(law, 1000 if quick else 8000, seed)]  # fmt: skip
     flows = {row["method"]: flow for row, _, flow in parts}
     return Study([c for _, checks, _ in parts for c in checks], [row for row, _, _ in parts],
                  {"flows": flows, "law": law, "latex": functional().latex()})  # fmt: skip
@@ -59,7 +59,8 @@ def _identity(method: str, flow: Any) -> Check:
                          "along the flow agree, relative", flow.gap, DISSIPATED)  # fmt: skip
 
 
-def _moments(law: GaussianMeasure) -> Part:
+def by_moments(law: GaussianMeasure) -> Part:
+    """Moment equations: no error but that of integration."""
     flow = solve_flow(functional(), START, END, "moments")
     far = distances.bures(flow.measures[-1], law)
     checks = [Check.at_most("flows.moments", "moment equations: distance W₂ from the closed form",
@@ -106,7 +107,8 @@ def _jko(law: GaussianMeasure, quick: bool) -> Part:
     return row, checks, flows[-1]
 
 
-def _volumes(law: GaussianMeasure, quick: bool) -> Part:
+def by_volumes(law: GaussianMeasure, quick: bool) -> Part:
+    """Finite volumes: order 2 in Δx, with mass, positivity and the balance of the steps."""
     counts: Sequence[int] = (40, 80) if quick else (40, 80, 160)
     flows = []
     for n in counts:

@@ -56,6 +56,17 @@ def particle_flow(credit: str, neurons: int, seed: int) -> dict[str, Any]:
             "curve": linear_net_flow(start, TEACHER, dense, kind, **more).risk}  # fmt: skip
 
 
+def closed_check(credit: str, found: dict[str, Any]) -> Check:
+    """The check of a `particle_flow` against its closed equations; EP's is of order β²."""
+    if credit == "ep":
+        return Check.at_most(
+            "nets.ep.closed", f"ep, β = {BETA:g}, centered: against backprop's closed equations, "
+            "largest difference, of order β²", found["apart"], 100 * BETA**2)  # fmt: skip
+    return Check.at_most(
+        f"nets.{credit}.closed", f"{credit}: {NEURONS} particles against the closed equations "
+        "of their moments, largest difference", found["apart"], CLOSED)  # fmt: skip
+
+
 def _velocity(net: TwoLayer, theta: Any, credit: str = "bp", **options: Any) -> Any:
     x = _data()[0]
     return Risk(net, (x, np.tanh(x @ TEACHER)), credit, **options).velocity_at(
@@ -137,6 +148,12 @@ def circle_flow(neurons: int, saves: int) -> dict[str, Any]:
             "teacher": CIRCLE}  # fmt: skip
 
 
+def circle_check(found: dict[str, Any]) -> Check:
+    """The dissipation identity of a `circle_flow`."""
+    return Check.at_most("dissipation.net.relu", "ReLU neurons by Heun's method: risk lost and "
+                         "dissipation agree, relative", found["flow"].gap, IDENTITY)  # fmt: skip
+
+
 def train_nets(quick: bool, seed: int) -> Study:
     """The flows of the four credits, EP's order in β and PC's gap in N."""
     found = {credit: particle_flow(credit, NEURONS, seed) for credit in CREDITS}
@@ -145,14 +162,7 @@ def train_nets(quick: bool, seed: int) -> Study:
         rows.append({"credit": credit, "neurons": NEURONS, "from_closed": f["apart"],
                      "risk_start": f["risk"][0], "risk_end": f["risk"][-1],
                      "dissipation_gap": f["flow"].gap})  # fmt: skip
-        if credit == "ep":
-            continue
-        checks.append(Check.at_most(
-            f"nets.{credit}.closed", f"{credit}: {NEURONS} particles against the closed equations "
-            "of their moments, largest difference", f["apart"], CLOSED))  # fmt: skip
-    checks.append(Check.at_most(
-        "nets.ep.closed", f"ep, β = {BETA:g}, centered: against backprop's closed equations, "
-        "largest difference, of order β²", found["ep"]["apart"], 100 * BETA**2))  # fmt: skip
+        checks.append(closed_check(credit, f))
     checks += [Check.at_most(f"dissipation.net.{c}", f"{c}: what it descends and the dissipation "
                              "integrated along the flow agree, relative", found[c]["flow"].gap,
                              DISSIPATED) for c in ("bp", "ep", "pc")]  # fmt: skip
@@ -169,8 +179,7 @@ def train_nets(quick: bool, seed: int) -> Study:
     kinds = {k: CREDITS[k] for k in (("pc",) if quick else ("ep", "pc"))}
     checks += [*more, *widths, *relaxed_activities(kinds, seed)]
     circle = circle_flow(60 if quick else 120, 24 if quick else 48)
-    checks.append(Check.at_most("dissipation.net.relu", "ReLU neurons by Heun's method: risk lost "
-                                "and dissipation agree, relative", circle["flow"].gap, IDENTITY))
+    checks.append(circle_check(circle))
     return Study(checks, rows, {"flows": found, "orders": orders, "gaps": gaps, "circle": circle})
 
 

@@ -70,7 +70,7 @@ def flows_section(page: Report, study: Study, out: Path) -> list[str]:
             "time": grid["time"].values, "exact": exact}  # fmt: skip
     names = ["densities.png", "energy.png"]
     page.figure(save_png(plot_flow_densities(data), out / names[0]),
-                "Finite volumes: the density over time, and the exact last one, dashed.")  # fmt: skip
+                "Finite volumes: the density over time; dashed: the exact last one.")  # fmt: skip
     shown = {k: f for k, f in flows.items() if k != "langevin"}
     energy = {"time": {k: f.ts for k, f in shown.items()},
               "energy": {k: f.energy for k, f in shown.items()},

@@ -81,7 +81,7 @@ def animate_flow(flow: Any, path: str | os.PathLike[str], *, fps: float = 12.0) 
         return save_gif(draw, len(rho), path, fps=fps, size=(6.0, 3.6))
     if "x" not in data or data["x"].ndim != 3 or data["x"].shape[2] < 2:
         raise bad_input("flow", "particles in the plane, or a density on the line",
-                        ", ".join(map(str, data.dims)), "draw its frames with save_gif")  # fmt: skip
+                        ", ".join(map(str, data.dims)), "use save_gif")  # fmt: skip
     at = data["x"].values[..., :2]
     low, high = at.min(axis=(0, 1)), at.max(axis=(0, 1))
     pad = 0.05 * (high - low)
