@@ -90,3 +90,20 @@ def test_refusals():
         d.sliced(cloud(3), mf.GaussianMeasure(0.0, 1.0), key=0)
     with pytest.raises(InputError, match="entropic"):
         d.transport(cloud(3), cloud(3), key=0, entropic=-1.0)
+
+
+def test_entropic_transport_of_gaussians():
+    """The debiased divergence on fine weights against the closed form; ε is seen."""
+    laws = mf.GaussianMeasure(0.0, 0.5), mf.GaussianMeasure(0.4, 1.0)
+    x = np.linspace(-5.5, 5.5, 111)
+    a, b = (mf.ParticleMeasure(m.to_grid(x).points, m.to_grid(x).weights) for m in laws)
+
+    def divergence(eps):
+        both, first, second = ((p, q) for p, q in (laws, laws[:1] * 2, laws[1:] * 2))
+        cost = mf.closed_forms.entropic_transport
+        return cost(*both, eps) - (cost(*first, eps) + cost(*second, eps)) / 2
+
+    found = d.transport(a, b, key=0, entropic=0.5) ** 2
+    assert found == pytest.approx(divergence(0.5), rel=1e-5)
+    assert abs(found - divergence(0.25)) > 100 * 1e-5 * 0.25
+    assert divergence(1e-4) == pytest.approx(d.bures(*laws) ** 2, rel=1e-3)

@@ -37,7 +37,7 @@ def test_every_public_name_resolves():
         _ = mf.nonsense
 
 
-@pytest.mark.parametrize("method", ["langevin", "fv"])
+@pytest.mark.parametrize("method", ["langevin", pytest.param("fv", marks=pytest.mark.slow)])
 def test_a_killed_flow_resumes_to_identical_measures(method, tmp_path):
     """After a power cut, a resumed flow must be the flow, not a similar one."""
     path, whole = tmp_path / "killed.ckpt", run(None, method)
@@ -93,6 +93,7 @@ def test_tau_only_rescales_time():
         (Q, CLOUD, 1.0, {"tau": 0.0}, "tau not 0"),
         (Q, CLOUD, 1.0, {"dt": 0.0}, "dt: expected a positive number"),
         (Q, CLOUD, 1.0, {"saves": 0}, "saves"),
+        (Q, CLOUD, 1.0, {"tol": 0.0}, "tol: expected a positive number"),
         (Q, CLOUD, 1.0, {"chunk_size": 0}, "chunk_size"),
         (Q, CLOUD, 1.0, {"stepper": "magic"}, "one of euler, heun, adaptive"),
         (Q + E, CLOUD, 1.0, {}, "applies to .*: langevin, fv, moments, got 'particles', which is"),
@@ -113,7 +114,10 @@ def test_tau_only_rescales_time():
         (mf.Interaction(-(z * z * z * z).sum()), CLOUD, 1.0, {}, "bounded below"),
         (mf.Interaction(un.log(z.sq())), CLOUD, 1.0, {}, "where particles coincide"),
         (mf.Interaction(un.fn(__import__("sympy").sqrt)(z.sq())), CLOUD, 1.0, {}, "coincide"),
-        (Q + E, GAUSS, 1.0, {"method": "moments", "entropic": 0.1}, "entropic: expected none"),
+        (Q + E, GAUSS, 1.0, {"method": "moments", "entropic": 0.1}, "none but for jko"),
+        (Q + E, GAUSS, 1.0, {"method": "jko", "entropic": 0.1}, "none but on a GridMeasure"),
+        (Q + E, GRID, 1.0, {"method": "fv", "splitting": True}, "splitting: expected none but"),
+        (Q, CLOUD, 1.0, {"stepper": "adaptive", "dt": 0.1}, "dt: expected none with"),
         (Q + E, GRID, 1.0, {"method": "jko", "dt": 0.1, "entropic": 1e-4}, "at least 0.2"),
         (Q + E, GRID, 1.0, {"method": "jko", "dt": 0.1, "entropic": 1e3}, "at most"),
         (Q + mf.Power(2), GRID, 1.0, {"method": "jko"}, "no power of the density"),

@@ -154,7 +154,7 @@ def test_splitting_of_an_anharmonic_flow_has_order_two(fine):
     assert np.polyfit(np.log(steps), np.log(errors), 1)[0] == pytest.approx(2, abs=0.15)
 
 
-@pytest.mark.parametrize("count", [2, 8])
+@pytest.mark.parametrize("count", [2, pytest.param(8, marks=pytest.mark.slow)])
 def test_finite_particle_variance(count):
     """T/(a+k)(1−1/N) + T/(aN): dimensions are copies; h by its exact law."""
     a, k, heat, h, copies = 1.0, 2.0, 0.5, 0.1, 250
@@ -210,18 +210,18 @@ def test_a_step_beyond_the_limit_is_refused():
         mf.solve_flow(F + mf.Entropy(1.0), CLOUD, 5.2, "langevin", dt=0.26, key=0)
 
 
-def test_nan_keeps_the_last_good_checkpoint(tmp_path):
+def test_nan_keeps_the_last_good_checkpoint(tmp_path, capsys):
     """A run that blows up at night must leave what was good, and say where."""
     F = mf.Potential((z * z * z * z).sum() / 4) + mf.Entropy(20.0)
     start = mf.ParticleMeasure(np.full((200, 1), 0.5))
-    kw = {"dt": 0.5, "key": 0, "saves": 40}
+    kw = {"dt": 0.5, "key": 0, "saves": 40, "progress": True}
     with pytest.raises(ConvergenceError, match=r"non_finite after t = .* kept in") as caught:
         mf.solve_flow(F, start, 20.0, "langevin", checkpoint=tmp_path / "run.ckpt", **kw)
     assert caught.value.status == ["non_finite"]
     kept = mf.solve_flow(F, start, 20.0, "langevin", throw=False, **kw)
     assert kept.status == "non_finite" and len(kept.ts) < 41
     assert all(np.all(np.isfinite(m.x)) for m in kept.measures)
-    assert (tmp_path / "run.ckpt").exists()
+    assert (tmp_path / "run.ckpt").exists() and "save" in capsys.readouterr().err  # the bar
 
 
 def test_a_rising_energy_is_no_flow():

@@ -30,7 +30,7 @@ def ornstein(n):
 @pytest.fixture(scope="module")
 def runs():
     """The same flow on three grids."""
-    return [ornstein(n) for n in (36, 71, 141)]
+    return [ornstein(n) for n in (36, 61, 106)]
 
 
 def test_order_two_in_space(runs):
@@ -90,7 +90,7 @@ def test_two_dimensions_against_the_closed_form():
     F = mf.Quadratic(A, b) + mf.Interaction(mf.Quadratic(k)) + mf.Entropy(T)
     mu = mf.GaussianMeasure([0.8, 0.5], [[0.4, 0.1], [0.1, 0.3]])
     errors, steps = [], []
-    for n in (31, 61):
+    for n in (26, 51):
         side = np.linspace(-3, 4, n)
         h = side[1] - side[0]
         run = mf.solve_flow(F, mu.to_grid(side, side), 0.15, "fv", dt=0.3 * h * h, saves=2)
@@ -104,7 +104,7 @@ def test_two_dimensions_against_the_closed_form():
 def test_barenblatt():
     """The porous medium's front must move at its own speed; the wrong power's does not."""
     errors, steps = [], []
-    for n in (41, 81, 161):
+    for n in (31, 61, 121):
         x = np.linspace(-3, 3, n)
         h = x[1] - x[0]
         start = cf.barenblatt(x, 0.3, 2)
@@ -113,7 +113,7 @@ def test_barenblatt():
         errors.append(np.abs(run.measures[-1].density - cf.barenblatt(x, 0.8, 2)).sum() * h)
         steps.append(h)
         assert run.details["least_cell"] >= 0 and run.details["mass_drift"] < 1e-13
-    assert slope(steps, errors) > 1.4 and errors[-1] < 2e-3
+    assert slope(steps, errors) > 1.4 and errors[-1] < 4e-3
     cube = np.abs(run.measures[-1].density - cf.barenblatt(x, 0.8, 3)).sum() * h
     assert cube > 0.1
     fine = np.linspace(-3, 3, 20001)

@@ -21,6 +21,7 @@ _EXPORTS: dict[str, str] = {
     "Interaction": "unified.meanfield.interaction:Interaction",
     "solve_flow": "unified.meanfield.flow:solve_flow",
     "FlowResult": "unified.meanfield.result:FlowResult",
+    "solve_game": "unified.meanfield.games:solve_game",
     "Risk": "unified.meanfield.risk:Risk",
     "TwoLayer": "unified.meanfield.networks:TwoLayer",
     "linear_net_flow": "unified.meanfield.closed_nets:linear_net_flow",

@@ -133,3 +133,19 @@ def kuramoto_order(K: float, T: float) -> float:
 
     low = min(0.5, 0.5 * math.sqrt(max(1 - 2 * T / K, 1e-12)))
     return float(brentq(gap, low, 1.0))
+
+
+def entropic_transport(mu: GaussianMeasure, nu: GaussianMeasure, epsilon: float) -> float:
+    """The entropic transport cost of two Gaussians in one dimension.
+
+    Equation: min over plans of ∫|x−y|²dπ + ε KL(π|μ⊗ν) = (m−n)² + a² + b² − 2c −
+    (ε/2)log(1 − c²/a²b²), c = (√(ε² + 16a²b²) − ε)/4 the covariance of the plan.
+    Raises: InputError for more than one dimension. Reference: Janati, Muzellec, Peyré & Cuturi
+    (2020), NeurIPS 33, 10468.
+    """
+    if mu.dim != 1 or nu.dim != 1:
+        raise bad_input("mu, nu", "Gaussians in 1 d", f"{mu.dim} and {nu.dim} d", "project them")
+    a, b = float(mu.sigma[0, 0]), float(nu.sigma[0, 0])
+    c = (math.sqrt(epsilon**2 + 16 * a * b) - epsilon) / 4
+    away = float((mu.m[0] - nu.m[0]) ** 2)
+    return away + a + b - 2 * c - epsilon / 2 * math.log(1 - c * c / (a * b))

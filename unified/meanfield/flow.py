@@ -23,6 +23,10 @@ from unified.meanfield.result import FlowResult
 from unified.meanfield.stepper import AbstractStepper, Plan, follow, wrong_measure
 from unified.meanfield.volume import FiniteVolume
 
+FINE = 1_000_000  # ticks of the clock of methods that choose their own steps
+TAKES = {"stepper": ("particles",), "splitting": ("langevin",), "mesh": ("particles", "langevin"),
+         "entropic": ("jko",)}  # fmt: skip
+
 
 def solve_flow(
     F: AbstractFunctional,
@@ -76,16 +80,17 @@ def solve_flow(
         raise bad_input("saves", "a whole number of at least 1", saves, "raise it")
     if chunk_size is not None and (not isinstance(chunk_size, int) or chunk_size < 1):
         raise bad_input("chunk_size", "a whole number of at least 1", chunk_size, "raise it")
+    positive("tol", tol)
     F.check(mu0)
     applies(F, mu0, method)
+    takes(method, stepper=stepper, splitting=splitting or None, mesh=mesh, entropic=entropic)
     if method != "fv":  # a grid has walls
         bounded(F, mu0)
     if method == "jko" and isinstance(mu0, GridMeasure):
         step = span / 200 if step is None else step
         made: AbstractStepper = EntropicJKO(F, mu0, step, entropic, tol)
     elif entropic is not None:
-        raise bad_input("entropic", "none but for method 'jko' on a GridMeasure", entropic,
-                        "leave it out")  # fmt: skip
+        raise bad_input("entropic", "none but on a GridMeasure", entropic, "leave it out")
     else:
         made, step = _make(F, mu0, method, span, step, key, stepper, splitting, chunk_size, mesh,
                            tol)  # fmt: skip
@@ -105,6 +110,14 @@ def _time(t1: Any, tau: Any) -> float:
     return span
 
 
+def takes(method: str, **options: Any) -> None:
+    """Raise InputError for an option that a method would not look at."""
+    for name, value in options.items():
+        if value is not None and method not in TAKES[name]:
+            raise bad_input(name, f"none but for {' or '.join(TAKES[name])}", f"{value!r} with "
+                            f"method '{method}'", "leave it out")  # fmt: skip
+
+
 def _make(F: AbstractFunctional, mu0: Any, method: str, span: float, step: float | None,
           key: int | None, stepper: str | None, splitting: bool, chunk_size: int | None,
           mesh: Any, tol: float) -> tuple[AbstractStepper, float]:  # fmt: skip
@@ -119,7 +132,9 @@ def _make(F: AbstractFunctional, mu0: Any, method: str, span: float, step: float
         if kind == "adaptive":
             if mesh is not None:
                 raise bad_input("mesh", "none with stepper 'adaptive'", "a mesh", "use 'heun'")
-            return made, span / 1e6 if step is None else step
+            if step is not None:
+                raise bad_input("dt", "none with stepper 'adaptive'", step, "set tol")
+            return made, span / FINE
         limit = step_limit(F, mu0, chunk_size)
         step = min(limit / 20, span / 100) if step is None else step
         check_step(step, limit)
@@ -136,13 +151,13 @@ def _make(F: AbstractFunctional, mu0: Any, method: str, span: float, step: float
         step = min(limit / 40, span / 100) if step is None else step
         check_step(step, limit)
         return noisy, step
+    if method == "moments":
+        return Moments(F, mu0.dim, tol), span / FINE
     step = span / 200 if step is None else step
     if method == "fv":
         if not isinstance(mu0, GridMeasure):
             raise wrong_measure("fv", "a GridMeasure", mu0, "use mu0.to_grid(x)")
         return FiniteVolume(F, mu0, tol), step
-    if method == "moments":
-        return Moments(F, mu0.dim, tol), step
     if isinstance(mu0, GaussianMeasure):
         return GaussianJKO(F, mu0.dim), step
     return QuantileJKO(F, tol), step

@@ -97,6 +97,13 @@ class AbstractFunctional(ABC):
         """δF/δμ at the cell centres, shaped as the density."""
         return np.reshape(self.variation(measure)(measure.points), measure.density.shape)
 
+    def kept(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What `make` gives, made once per key: compiled loops outlive the solve that made them."""
+        programs = self.__dict__.setdefault("_programs", {})
+        if key not in programs:
+            programs[key] = make()
+        return programs[key]
+
     def velocity_at(self, measure: ParticleMeasure, chunk_size: int | None = None) -> Any:
         """−∇δF/δμ at the particles of a measure, (N, d), as a NumPy array."""
         import jax

@@ -35,7 +35,6 @@ class Langevin(ParticleStepper):
             if splitting
             else "Maruyama (1955), Rend. Circ. Mat. Palermo 4, 48"
         )
-        self._compiled: Any = None
 
     def start(self, mu0: Any) -> State:
         """The particles and their weights; the dissipation cannot be known from particles."""
@@ -58,19 +57,19 @@ class Langevin(ParticleStepper):
         """What explicit steps are taken of."""
         if not self.splitting:
             return self.functional
-        rest = [t for t in self.functional.terms if t.internal or not _is_quadratic(t)]
-        return Sum(tuple(rest))
+        rest = tuple(t for t in self.functional.terms if t.internal or not _is_quadratic(t))
+        return self.functional.kept("kicks", lambda: Sum(rest))
 
     def advance(self, state: State, first: int, last: int, dt: float) -> State:
         """Steps `first` to `last` in one compiled loop."""
         import jax
 
         with jax.enable_x64(state["x"].dtype == np.float64):
-            if self._compiled is None:
-                self._compiled = jax.jit(self._loop)
+            key = ("langevin", self.splitting, self.chunk_size)
+            loop = self.functional.kept(key, lambda: jax.jit(self._loop))
             x, w = placed(self.mesh, state["x"], state["w"])
             law = self._law(state["x"], dt / 2 if self.splitting else dt)
-            x = self._compiled(x, w, first, last, law, jax.random.key(self.key))
+            x = loop(x, w, first, last, law, jax.random.key(self.key))
             return {**state, "x": np.asarray(x)}
 
     def _law(self, x: Any, dt: float) -> dict[str, Any]:

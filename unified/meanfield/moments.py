@@ -29,6 +29,7 @@ class Moments(AbstractStepper):
     """
 
     name = "moments"
+    adaptive = True
     citation = "Gaussian closure; Hairer, Nørsett & Wanner (1993), DOP853 in SciPy"
 
     def __init__(self, functional: AbstractFunctional, dim: int, tol: float) -> None:

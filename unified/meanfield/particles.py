@@ -26,13 +26,13 @@ class Particles(ParticleStepper):
         super().__init__(functional.on_mesh(mesh))
         self.stepper, self.chunk_size, self.mesh, self.tol = stepper, chunk_size, mesh, tol
         self.name = f"particles, {stepper}"
+        self.adaptive = stepper == "adaptive"
         self.citation = {
             "euler": "Euler's method on particles; Ambrosio, Gigli & Savaré (2008)",
             "heun": "Heun (1900), Z. Math. Phys. 45, 23; Ambrosio, Gigli & Savaré (2008)",
             "adaptive": "Hairer, Nørsett & Wanner (1993), DOP853 in SciPy; Ambrosio, Gigli & "
             "Savaré (2008)",
         }[stepper]
-        self._compiled: Any = None
 
     def start(self, mu0: Any) -> State:
         """The particles, and their weights."""
@@ -53,11 +53,11 @@ class Particles(ParticleStepper):
         with jax.enable_x64(state["x"].dtype == np.float64):
             if self.stepper == "adaptive":
                 return self._adaptive(state, (last - first) * dt)
-            if self._compiled is None:
-                self._compiled = jax.jit(self._loop)
+            key = ("particles", self.stepper, self.chunk_size)
+            loop = self.functional.kept(key, lambda: jax.jit(self._loop))
             x, w = placed(self.mesh, state["x"], state["w"])
             kind = state["x"].dtype.type
-            x, total = self._compiled(x, w, last - first, kind(dt))
+            x, total = loop(x, w, last - first, kind(dt))
             more = state["dissipated"] + float(total)
             return {**state, "x": np.asarray(x), "dissipated": np.float64(more)}
 
@@ -84,19 +84,19 @@ class Particles(ParticleStepper):
         return x, total
 
     def _adaptive(self, state: State, span: float) -> State:
-        import jax
         from scipy.integrate import solve_ivp
 
         x0, w = state["x"], state["w"]
-        if self._compiled is None:
-            self._compiled = jax.jit(lambda x, w: self.functional.velocity(x, w, self.chunk_size))
+        ask = compiled_velocity(self.functional, self.chunk_size)
 
         def slope(_: float, flat: Any) -> Any:
-            v = np.asarray(self._compiled(flat[:-1].reshape(x0.shape).astype(x0.dtype), w))
+            v = np.asarray(ask(flat[:-1].reshape(x0.shape).astype(x0.dtype), w))
             return np.append(v.ravel(), np.sum(w[:, None] * v * v, dtype=np.float64))
 
-        found = solve_ivp(slope, (0.0, span), np.append(x0.ravel(), 0.0), method="DOP853",
-                          rtol=self.tol, atol=self.tol * 1e-2, t_eval=(span,))  # fmt: skip
+        found = solve_ivp(
+            slope, (0.0, span), np.append(x0.ravel(), 0.0), method="DOP853", t_eval=(span,),
+            rtol=max(self.tol, 3e-14), atol=self.tol * 1e-2,
+        )  # fmt: skip
         if not found.success:
             return {**state, "x": np.full_like(x0, np.nan)}
         end = found.y[:, -1]
@@ -110,6 +110,16 @@ def particle_state(functional: AbstractFunctional, mu0: Any, method: str) -> Sta
     if not isinstance(mu0, ParticleMeasure):
         raise wrong_measure(method, "a ParticleMeasure", mu0, "use mu0.to_particles(count, key=0)")
     return {"x": mu0.x, "w": mu0.w.astype(mu0.x.dtype), "dissipated": np.float64(0)}
+
+
+def compiled_velocity(functional: AbstractFunctional, chunk_size: int | None) -> Any:
+    """The velocity as a compiled function of particles and weights, kept with the functional."""
+    import jax
+
+    return functional.kept(
+        ("velocity", chunk_size),
+        lambda: jax.jit(lambda x, w: functional.velocity(x, w, chunk_size)),
+    )
 
 
 def placed(mesh: Any, *arrays: Any) -> tuple[Any, ...]:
@@ -143,7 +153,7 @@ def step_limit(functional: AbstractFunctional, mu0: ParticleMeasure, chunk_size:
     kind = mu0.x.dtype
     with jax.enable_x64(kind == np.float64):
         x, w = jax.numpy.asarray(mu0.x), jax.numpy.asarray(mu0.w, kind)
-        ask = jax.jit(lambda x, w: functional.velocity(x, w, chunk_size))
+        ask = compiled_velocity(functional, chunk_size)
         scale = float(np.max(np.abs(mu0.x))) + 1.0
         small = scale * (1e-6 if kind == np.float64 else 1e-3)
         start = ask(x, w)

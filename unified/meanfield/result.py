@@ -25,7 +25,7 @@ class FlowResult:
     Equation: F(0) − F(t) = ∫₀ᵗ∫|∇δF/δμ|²dμ dt/τ for the exact flow; `dissipated` is the right side
     as accumulated by the method, and `gap` how far the two are apart at the end, relative.
     Shapes: `ts` (S,) in units of time, `measures` S of them, `energy` (S,), `dissipated` (S,) (NaN
-    where it cannot be known: with noise), `mass` (S,).
+    where it cannot be known: with noise), `mass` (S,); `dt` the step, NaN if the method chooses it.
     `energy_kind` is "F", or "F without internal energy" for particles, which cannot evaluate an
     entropy. `details` holds what else a method measured.
     Reference: theory page E2.

@@ -52,6 +52,7 @@ class AbstractStepper(ABC):
     name: str
     citation: str
     noisy: bool = False
+    adaptive: bool = False
 
     def __init__(self, functional: AbstractFunctional) -> None:
         self.functional = functional
@@ -175,7 +176,8 @@ def _result(stepper: AbstractStepper, states: list[State], plan: Plan, status: s
         plan.ts[: len(states)], measures, energy,
         np.array([float(s["dissipated"]) for s in states]),
         np.array([mass_of(m) for m in measures]), status, stepper.name,
-        repr(stepper.functional), plan.dt * plan.tau, stepper.citation, stepper.energy_kind,
+        repr(stepper.functional), np.nan if stepper.adaptive else plan.dt * plan.tau,
+        stepper.citation, stepper.energy_kind,
         stepper.details(states[-1]),
     )  # fmt: skip
 
