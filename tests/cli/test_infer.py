@@ -17,14 +17,15 @@ from unified.report import Check
 
 EVERY = {
     "infer.twin.map", "infer.twin.evidence.block", "infer.twin.evidence.laplace",
-    "infer.twin.evidence.ti", "infer.twin.draws.exact", "infer.twin.control.shift",
-    "infer.twin.control.scale", "infer.map.residual", "infer.map.pymc", "infer.map.mean",
+    "infer.twin.evidence.ti", "infer.twin.pymc", "infer.map.residual", "infer.map.mean",
     "infer.map.order", "infer.draws.langevin.gate", "infer.draws.langevin.equipartition",
     "infer.draws.agree", "infer.temperature.shift", "infer.temperature.seen",
     "infer.temperature.laplace", "infer.evidence.laplace", "infer.evidence.order",
 }  # fmt: skip
 DEAR = {
-    "infer.twin.draws.nuts", "infer.draws.nuts.gate", "infer.draws.nuts.equipartition",
+    "infer.twin.draws.exact", "infer.twin.control.shift", "infer.twin.control.scale",
+    "infer.twin.draws.nuts", "infer.map.pymc", "infer.draws.nuts.gate",
+    "infer.draws.nuts.equipartition",
     "infer.evidence.smc", "infer.evidence.total", "infer.gradient.fluctuation",
     "infer.gradient.logdet",
 }  # fmt: skip

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", metavar="DIR", help="folder for report.html, results.json and figures")
     add("--json", metavar="FILE", help="write the results to FILE")
     add("--quick", action="store_true",
-        help="no NUTS and no annealed particles, whose compilation takes minutes")
+        help="PyMC's optimiser only, no NUTS and no annealed particles: these compile for minutes")
     add("--seed", type=int, default=0, metavar="N", help="seed of all draws (default: 0)")
     add("--image", type=int, metavar="N",
         help="test image (default: the one whose own label the net gives nearest to even odds)")

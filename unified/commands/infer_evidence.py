@@ -16,7 +16,7 @@ SEEDS = 1000  # apart, so that no two labels share noise
 
 def evidence(study: Study) -> Finding:
     """The evidence of the label: three routes beside each other, and all labels together."""
-    from unified.inference import evidence as log_evidence
+    from unified.inference.evidence import evidence as log_evidence
 
     net, subject = study.subject.net, study.subject
     seed = study.seed
@@ -82,7 +82,7 @@ def evidence(study: Study) -> Finding:
 
 def _of(study: Study, y: Any, **settings: Any) -> Any:
     """The evidence of another label."""
-    from unified.inference import evidence as log_evidence
+    from unified.inference.evidence import evidence as log_evidence
 
     net = study.subject.net
     energy, cost, params, x, _ = net.given

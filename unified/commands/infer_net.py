@@ -37,7 +37,7 @@ class Law:
         return self.energy, self.cost, self.params, self.x, self.y
 
     @property
-    def settings(self) -> dict[str, float]:
+    def settings(self) -> dict[str, Any]:
         """β and T by name."""
         return {"beta": self.beta, "temperature": self.temperature}
 

@@ -55,7 +55,7 @@ class Study:
 
     def report_at(self, temperature: float) -> Any:
         """The same at another."""
-        from unified.inference import map_report
+        from unified.inference.map_report import map_report
 
         net = self.subject.net
         return map_report(*net.given, beta=net.beta, temperature=temperature, key=self.seed,

@@ -6,7 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from unified.commands.infer_study import CHAINS, DRAWS, FAMILY, Finding, Study, compared, largest
+from unified.commands.infer_study import (
+    CHAINS,
+    DRAWS,
+    FAMILY,
+    Finding,
+    Study,
+    compared,
+    find_map,
+    largest,
+)
 from unified.report import Check, Report
 
 CLOSED, PYMC, PATH = 1e-12, 1e-6, 1e-4  # errors allowed: rounding, an optimiser's, quadrature's
@@ -17,21 +26,27 @@ def twin(study: Study) -> Finding:
     """A linear twin: relaxation, PyMC and closed forms give one law."""
     from unified.inference import (
         compare_posterior,
-        evidence,
         evidence_by_output,
         gaussian_law,
         map_estimate,
         posterior,
     )
+    from unified.inference.evidence import evidence
     from unified.inference.problem import Problem
 
     law = study.subject.twin
     problem = Problem.of(*law.given, **law.settings)
     rest, exact = map_estimate(*law.given, **law.settings), gaussian_law(problem)
     gap = largest(problem.stack(rest.state) - exact.mean)
+    theirs = find_map(law)
+    rough = largest(problem.stack(theirs.state) - exact.mean)
     checks = [Check.at_most(
         "infer.twin.map", "Linear twin: the nudged rest point is the posterior mean, found by a "
         "dense solve; largest difference", gap, CLOSED,
+    ), Check(
+        "infer.twin.pymc", "Linear twin: pm.find_MAP ends there too "
+        f"({theirs.status}); largest difference", "numeric", rough, PYMC,
+        theirs.converged and rough <= PYMC,
     )]  # fmt: skip
     logs = {m: evidence(*law.given, **law.settings, method=m) for m in ("exact", "laplace", "ti")}
     block = evidence_by_output(problem)
@@ -44,11 +59,11 @@ def twin(study: Study) -> Finding:
             f"infer.twin.evidence.{name}", f"Linear twin: log evidence by its closed form and by "
             f"{told}; difference in nats", abs(value - logs["exact"].value), bar,
         ))  # fmt: skip
-    methods = {"exact": {"draws": DRAWS}} | ({"nuts": {"draws": 2000}} if study.whole else {})
+    methods = {"exact": DRAWS, "nuts": 2000} if study.whole else {}
     rows, found = [], {}
-    for method, size in methods.items():
-        draws = posterior(*law.given, **law.settings, key=study.seed, method=method, chains=CHAINS,
-                          throw=False, **size)  # type: ignore[arg-type]  # fmt: skip
+    for method, count in methods.items():
+        draws = posterior(*law.given, **law.settings, key=study.seed, method=method, draws=count,
+                          chains=CHAINS, throw=False)  # fmt: skip
         found[method] = compare_posterior(*law.given, **law.settings, draws=draws, family=FAMILY)
         told = {"exact": "draws through block factors", "nuts": "PyMC's draws (NUTS)"}[method]
         checks.append(compared(
@@ -56,19 +71,14 @@ def twin(study: Study) -> Finding:
             "least adjusted p is not below", found[method],
         ))  # fmt: skip
         rows += [{"draws": method, **row} for row in found[method].table()]
-    sd = np.sqrt(np.diagonal(exact.cov))
-    last = found["nuts" if study.whole else "exact"].draws
-    wrong = {
-        "shift": ((exact.mean + SHIFT * sd, exact.cov), f"all means off by {SHIFT} sd"),
-        "scale": ((exact.mean, exact.cov * (1 + SCALE) ** 2), f"all sds off by {SCALE:.0%}"),
-    }
-    for name, (reference, told) in wrong.items():
-        seen = compare_posterior(*law.given, **law.settings, draws=last, reference=reference,
-                                 family=FAMILY)  # fmt: skip
+    for name, reference, told in _wrong(exact) if study.whole else ():
+        seen = compare_posterior(*law.given, **law.settings, draws=found["nuts"].draws,
+                                 reference=reference, family=FAMILY)  # fmt: skip
         checks.append(compared(f"infer.twin.control.{name}", f"Linear twin: a law with {told} is "
                                "caught; least adjusted p is below", seen, "disagrees"))  # fmt: skip
     facts = {
-        "map_error": gap, "residual": float(rest.residual), "evidence_by_output": block,
+        "map_error": gap, "find_map_error": rough, "residual": float(rest.residual),
+        "evidence_by_output": block,
         "evidence": {k: {"value": v.value, "error": v.error} for k, v in logs.items()},
         "tests": rows, "verdicts": {k: v.verdict for k, v in found.items()},
     }  # fmt: skip
@@ -81,11 +91,21 @@ def twin(study: Study) -> Finding:
         )
         page.table([[k, v.value, v.error] for k, v in logs.items()] + [["m × m determinants",
                    block, None]], ["log evidence by", "nats", "error"])  # fmt: skip
-        page.table(_shown(rows), caption="Tests of draws against the closed form: the worst of "
-                   "each kind; p-values adjusted by Holm over all of them")  # fmt: skip
+        if rows:
+            page.table(_shown(rows), caption="Tests of draws against the closed form: the worst "
+                       "of each kind; p-values adjusted by Holm over all of them")  # fmt: skip
 
     return Finding("A linear twin: one law by three routes", checks, facts, [], write)
 
 
 def _shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{k: v for k, v in row.items() if k not in ("p", "rejected")} for row in rows]
+
+
+def _wrong(exact: Any) -> list[tuple[str, Any, str]]:
+    """Laws with one mistake, which the comparison has to see."""
+    sd = np.sqrt(np.diagonal(exact.cov))
+    return [
+        ("shift", (exact.mean + SHIFT * sd, exact.cov), f"all means off by {SHIFT} sd"),
+        ("scale", (exact.mean, exact.cov * (1 + SCALE) ** 2), f"all sds off by {SCALE:.0%}"),
+    ]
