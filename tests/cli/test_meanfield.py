@@ -114,7 +114,7 @@ def test_flows_of_both_kinds_become_films(tmp_path):
 
     from unified import meanfield as mf
 
-    x = np.linspace(-3, 3, 31)
+    x = np.linspace(-4, 4, 41)
     start = mf.GaussianMeasure(0.5, 0.3)
     grid = mf.solve_flow(mf.Quadratic(1.0) + mf.Entropy(0.3), start.to_grid(x), 1.0, "fv", saves=2)
     plane = mf.GaussianMeasure([0.0, 1.0], 1.0).to_particles(5, key=0)
