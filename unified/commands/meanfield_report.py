@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from unified.commands.meanfield_phase import CELLS, KURAMOTO_T, self_consistent
+from unified.commands.meanfield_phase import KURAMOTO_T, self_consistent
 from unified.commands.meanfield_study import Study
 from unified.meanfield import closed_forms
 from unified.report import (
@@ -105,21 +105,17 @@ def phase_section(page: Report, study: Study, out: Path) -> list[str]:
     heats = edge * (1 - np.linspace(0.9, 0.01, 40) ** 2)
     figure("magnetisation.png", "The mean that the flow settles at, k = 1.", {
         "control": s["heats"], "order": s["means"], "critical": edge,
-        "exact_control": [*heats, edge], "exact_order": [*(self_consistent(1.0, float(t))
-                                                           for t in heats), 0.0],
+        "exact_control": [*heats, edge, max(edge, *s["heats"])],
+        "exact_order": [*(self_consistent(1.0, float(t)) for t in heats), 0.0, 0.0],
         "control_name": "temperature T", "order_name": "mean"})  # fmt: skip
     edge = 2 * KURAMOTO_T
-    couplings = edge + np.linspace(0, 1.3, 60) ** 2
+    couplings = [min(s["couplings"]), *(edge + np.linspace(0, 1.3, 60) ** 2)]
     figure("kuramoto.png", "The order parameter r of noisy rotators.", {
         "control": s["couplings"], "order": s["orders"], "critical": edge,
         "exact_control": couplings, "exact_order": [closed_forms.kuramoto_order(c, KURAMOTO_T)
                                                     for c in couplings],
         "control_name": "coupling K", "order_name": "order r"})  # fmt: skip
-    moving = s["moving"].to_xarray()
-    data = {"density": moving["density"].values[:10], "x": CELLS, "time": s["moving"].ts[:10]}
-    page.figure(save_png(plot_flow_densities(data), out / "wells.png"),
-                f"The density of the double well settling at T = {s['heats'][0]:g}.")  # fmt: skip
-    return [*names, "wells.png"]
+    return names
 
 
 def nets_section(page: Report, study: Study, out: Path) -> list[str]:
