@@ -77,7 +77,7 @@ def flows_section(page: Report, study: Study, out: Path) -> list[str]:
               "dissipated": {k: f.dissipated for k, f in shown.items()}}  # fmt: skip
     page.figure(save_png(plot_flow_energy(energy), out / names[1]),
                 "Energy lost (lines) and dissipation integrated along the flow (marks); particles "
-                "lose less, having no entropy to gain.")  # fmt: skip
+                "at T = 0 have no entropy to keep up, and lose more.")  # fmt: skip
     return names
 
 
@@ -122,9 +122,10 @@ def nets_section(page: Report, study: Study, out: Path) -> list[str]:
     """Nets: four credits on their closed equations, orders, gaps, features and the animation."""
     s = study.series
     page.section("A net is a flow of its neurons").text(
-        "A two-layer linear net of finitely many neurons, moved by backprop, by EP and PC from "
-        "relaxed activities, and by feedback alignment. The closed equations of its moments hold "
-        "at every number of neurons. EP follows backprop's; PC with γ = Nγ_h/γ_o fixed follows "
+        "A two-layer linear net of finitely many neurons, moved by backprop, by EP and PC (their "
+        "activities eliminated, which is checked against relaxed ones), and by feedback alignment. "
+        "The closed equations of its moments hold at every number of neurons. EP follows "
+        "backprop's; PC with γ = Nγ_h/γ_o fixed follows "
         "its own, of another energy; feedback alignment follows no gradient at all."
     ).table(study.rows)  # fmt: skip
     names = ["credits.png", "orders.png", "widths.png", "features.png"]
@@ -148,7 +149,7 @@ def nets_section(page: Report, study: Study, out: Path) -> list[str]:
     page.figure(save_png(plot_circle_features(found[0], found[-1], teacher=circle["teacher"]),
                          out / names[3]),
                 "ReLU neurons before and after the flow, and the three of their teacher; "
-                f"`{FRAMES}` shows it in motion.")  # fmt: skip
+                f"{FRAMES} shows it in motion.")  # fmt: skip
     save_gif(lambda ax, k: _frame(ax, circle, k), len(found), out / FRAMES)
     return [*names, FRAMES]
 
