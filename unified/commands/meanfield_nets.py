@@ -123,8 +123,12 @@ def relaxed_velocity(seed: int) -> Check:
     theta = net.draw(20, seed=seed)
     found, exact = (_velocity(net, theta, "ep", relaxation=r, **CREDITS["ep"])
                     for r in ("relaxed", "eliminated"))  # fmt: skip
-    return Check.at_most("nets.relaxed.ep", "ep: velocity from relaxed activities against that of "
-                         "the eliminated energy, relative", _far(found, exact), RELAXED)  # fmt: skip
+    return Check.at_most(
+        "nets.relaxed.ep",
+        "ep: velocity from relaxed activities against that of the eliminated energy, relative",
+        _far(found, exact),
+        RELAXED,
+    )
 
 
 def relaxed_flow(seed: int) -> Check:
@@ -135,8 +139,13 @@ def relaxed_flow(seed: int) -> Check:
         risk = Risk(net, _data(), "pc", precision=GAMMA, relaxation=relaxation)
         flow = solve_flow(risk, risk.particles(theta), 1.0, dt=0.05, stepper="heun", saves=1)
         ends.append(flow.measures[-1].x)
-    return Check.at_most("nets.relaxed.pc", "pc: particles after 40 velocities from relaxed "
-                         "activities against the eliminated ones, relative", _far(*ends), RELAXED)
+    return Check.at_most(
+        "nets.relaxed.pc",
+        "pc: particles after 40 velocities from relaxed "
+        "activities against the eliminated ones, relative",
+        _far(*ends),
+        RELAXED,
+    )
 
 
 def circle_flow(neurons: int, saves: int) -> dict[str, Any]:
