@@ -97,8 +97,12 @@ def test_the_whole_study_holds(tmp_path):
 def test_the_net_is_the_one_that_is_described(subject):
     """The forward pass that chose the image would be another net's."""
     net = subject.net
-    rest = un.inference.map_estimate(*net.given, beta=0.0, temperature=net.temperature)
-    odds = np.exp(rest.state["z2"] - np.max(rest.state["z2"]))
+    hidden = net.params["W1"] @ net.x + net.params["b1"]
+    state = {"z1": hidden, "z2": net.params["W2"] @ np.tanh(hidden) + net.params["b2"]}
+    program = un.emit(net.energy, backend="numpy")
+    force = program.force(state, net.params, un.Phase.free(net.x))
+    assert max(np.max(np.abs(v)) for v in force.values()) < 1e-12  # its free rest point
+    odds = np.exp(state["z2"] - np.max(state["z2"]))
     assert odds / np.sum(odds) == pytest.approx(subject.forward, abs=1e-10)
     assert subject.test_error < 0.1 and abs(subject.forward[subject.label] - 0.5) < 0.05
     again = make_subject(un.data.load("digits", center=True), number=3)

@@ -31,8 +31,9 @@ ENERGIES = {
     "conv_predictive": e.conv_predictive((4, 4, 1), [2], classes=2),
     "conv_hopfield": e.conv_hopfield((4, 4, 1), [2, 2], classes=2),
 }
-SLOW = {"conv_hopfield"}
-WHOLE = ("dense_memory", "predictive, full", "hopfield, skip")
+SLOW = {"conv_hopfield", "recurrent", "hopfield, sigmoid", "predictive", "deep_linear",
+        "linear_gaussian_chain", "excitatory_inhibitory", "quadratic_chain"}  # fmt: skip
+WHOLE = ("dense_memory", "predictive, full")
 COSTS = {"squared": un.costs.squared(), "cross_entropy": un.costs.cross_entropy()}
 
 

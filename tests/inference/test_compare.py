@@ -35,7 +35,7 @@ def off(case, draws, how):
 
 def test_correct_draws_raise_false_alarms_at_the_stated_rate():
     """Too many, and no sampler ever agrees; far too few, and the tests have no power."""
-    runs = 160
+    runs = 120
     least, p = [], []
     for seed in range(runs):
         tests = judged(CASE, normal_draws(CASE.mean, CASE.cov, seed))
@@ -68,11 +68,11 @@ def test_control_small_errors_are_caught_every_time(how):
 def test_autocorrelated_draws_are_not_taken_for_independent_ones():
     """Treating draws of a slow chain as independent ones rejects every correct sampler."""
     alarms, naive = 0, 0
-    phi, runs = 0.9, 12
+    phi, runs = 0.9, 10
     for seed in range(runs):
-        noise = normal_draws(np.zeros(20), np.eye(20), seed, draws=6000)
+        noise = normal_draws(np.zeros(20), np.eye(20), seed, draws=3000)
         x = noise.copy()
-        for t in range(1, 6000):
+        for t in range(1, 3000):
             x[:, t] = phi * x[:, t - 1] + np.sqrt(1 - phi**2) * noise[:, t]
         draws = CASE.mean + x @ np.linalg.cholesky(CASE.cov).T
         tests = judged(CASE, draws)

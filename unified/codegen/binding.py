@@ -23,7 +23,7 @@ def traced(*values: Any) -> bool:
     for v in values:
         flat.extend(v.values() if isinstance(v, Mapping) else [v])
     # nothing can be of a library before it is loaded
-    jax, symbolic = sys.modules.get("jax"), sys.modules.get("pytensor.graph.basic")
+    jax, symbolic = sys.modules.get("jax"), sys.modules.get("pytensor.graph")
     kinds: tuple[type, ...] = () if jax is None else (jax.core.Tracer,)
     kinds += () if symbolic is None else (symbolic.Variable,)
     return any(isinstance(v, kinds) for v in flat)

@@ -36,7 +36,7 @@ class PytensorPrinter(AbstractPrinter):
         import numpy as np
         import pytensor
         import pytensor.tensor as pt
-        from pytensor.graph.basic import Variable
+        from pytensor.graph import Variable
 
         if any(isinstance(a, Variable) for a in args):
             found = function(*(pt.as_tensor_variable(a) for a in args))
@@ -54,7 +54,7 @@ class PytensorPrinter(AbstractPrinter):
     @classmethod
     def namespace(cls) -> dict[str, Any]:
         import pytensor.tensor as pt
-        from pytensor.tensor.basic import get_underlying_scalar_constant_value
+        from pytensor.tensor import get_underlying_scalar_constant_value
 
         def logsumexp(v: Any) -> Any:
             return pt.logsumexp(v, axis=-1)

@@ -96,11 +96,11 @@ def told(subject: Subject) -> str:
     """The net and its image in one sentence."""
     net = subject.net
     widths = "-".join(map(str, net.params["W2"].shape[::-1]))
-    best = int(subject.forward.argmax())
+    rival = int(max((p, k) for k, p in enumerate(subject.forward) if k != subject.label)[1])
     return (
         f"Predictive net {len(net.x)}-{widths} (test error {100 * subject.test_error:.1f} %) on "
         f"test image {subject.number}, a {subject.label}: the forward pass gives that label "
-        f"{subject.forward[subject.label]:.2f} and {best} {subject.forward[best]:.2f}; "
+        f"{subject.forward[subject.label]:.2f} and {rival} {subject.forward[rival]:.2f}; "
         f"β = {net.beta:g}, T = {net.temperature:g}."
     )
 

@@ -64,6 +64,8 @@ def mode(study: Study) -> Finding:
     figures = study.save(plot_energy_slice(_slice(study, unit)), "slice")
     far = {
         "mean": found.in_deviations("mean"), "marginal_modes": found.in_deviations("marginal"),
+        "marginal_modes_se": largest(found.marginal_se / found.sd),
+        "marginal_modes_first_order": found.in_deviations("marginal_predicted"),
         "laplace_sd": largest(found.sd_laplace / found.sd - 1),
     }  # fmt: skip
     facts |= {
@@ -81,7 +83,9 @@ def mode(study: Study) -> Finding:
         page.table([
             *rows,
             ["mean from the rest point, in sd", f"{far['mean']:.2f}"],
-            ["modes of single units from it, in sd", f"{far['marginal_modes']:.2f}"],
+            ["modes of single units from it, in sd (sampled, standard error at most)",
+             f"{far['marginal_modes']:.2f} ({far['marginal_modes_se']:.2f})"],
+            ["the same to first order in T", f"{far['marginal_modes_first_order']:.2f}"],
             ["share of the mean's shift that the first order leaves", f"{left:.0%}"],
             ["Laplace's standard deviations off by up to", f"{far['laplace_sd']:.0%}"],
         ], ["what", "how far"])  # fmt: skip
@@ -176,7 +180,8 @@ def temperature(study: Study) -> Finding:
         rows.append({
             "T": heat, "shift": float(shift @ along), "predicted": size,
             "se": float(np.sqrt(np.sum((r.mean_se * along) ** 2))),
-            "mean_sd": r.in_deviations("mean"), "marginal_sd": r.in_deviations("marginal"),
+            "mean_sd": r.in_deviations("mean"),
+            "marginal_sd": r.in_deviations("marginal_predicted"),
             "laplace_sd": float(np.sqrt(np.mean((r.sd_laplace / r.sd - 1) ** 2))),
         })  # fmt: skip
     cold, hot = rows[-1], rows[0]
@@ -197,10 +202,12 @@ def temperature(study: Study) -> Finding:
     def write(page: Report) -> None:
         page.text("The nudge stays; only the noise changes. The rest point does not move with T, "
                   "the mean comes to it like T.")  # fmt: skip
-        page.table([[r["T"], r["shift"], r["se"], r["predicted"], r["mean_sd"], r["marginal_sd"],
-                     f"{r['laplace_sd']:.1%}"] for r in rows],
-                   ["T", "mean − rest point", "s.e.", "first order", "farthest mean (sd)",
-                    "farthest marginal mode (sd)", "Laplace's sd off by (r.m.s.)"])  # fmt: skip
+        page.table(
+            [[r["T"], r["shift"], r["se"], r["predicted"], r["mean_sd"], r["marginal_sd"],
+              f"{r['laplace_sd']:.1%}"] for r in rows],
+            ["T", "mean − rest point", "s.e.", "first order", "farthest mean (sd)",
+             "farthest marginal mode, first order (sd)", "Laplace's sd off by (r.m.s.)"],
+        )  # fmt: skip
         study.show(page, figures, "Distance of the mean from the rest point against temperature.")
 
     return Finding("Temperature", checks, {"rows": rows}, figures, write)

@@ -22,9 +22,7 @@ def exact_draws(problem: Problem, chains: int, draws: int, key: int) -> Any:
     Reference: Rue (2001), J. R. Stat. Soc. B 63, 325.
     """
     program = problem.program
-    if not program.kernels.quadratic:
-        raise bad_input("method", "'nuts' or 'langevin' for an energy that is not quadratic",
-                        "'exact'", "choose one")  # fmt: skip
+    require_quadratic(problem)
     if any(s.ndim != 1 for s in program.model.states):
         law = gaussian_law(problem)
         noise = np.random.default_rng(key).standard_normal((chains, draws, problem.size))
@@ -37,6 +35,13 @@ def exact_draws(problem: Problem, chains: int, draws: int, key: int) -> Any:
         heat = program.dtype.type(problem.temperature)
         found = run(problem.values, heat, jax.random.key(key))
         return problem.stack({k: np.asarray(v)[:, :, 0, 0] for k, v in found.items()})
+
+
+def require_quadratic(problem: Problem) -> None:
+    """Raise InputError unless F is quadratic in the states."""
+    if not problem.program.kernels.quadratic:
+        raise bad_input("method", "'nuts' or 'langevin' for an energy that is not quadratic",
+                        "'exact'", "choose one")  # fmt: skip
 
 
 def _draw(program: Any, shapes: Any, values: Any, heat: Any, lead: Any, key: Any) -> Any:

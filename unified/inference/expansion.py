@@ -65,7 +65,7 @@ def expansion(law: LaplaceLaw) -> Expansion | None:
         return Expansion(law, root, np.zeros((problem.size,) * 3), 0.0)
     program = problem.program
     with program.precision:
-        third, fourth = program.jit("expansion", lambda *a: _derivatives(problem, *a))(
+        third, fourth = problem.jit("expansion", lambda *a: _derivatives(problem, *a))(
             problem.values, law.mean, root
         )
         third, fourth = np.asarray(third), float(np.sum(np.asarray(fourth)))

@@ -44,9 +44,7 @@ def law_gradients(law: LaplaceLaw) -> LawGradients:
     program = problem.program
     has_cost = program.cost_model is not None
     with program.precision:
-        run = program.jit(
-            "law gradients", lambda *a: _gradients(problem, *a), plain=False
-        )
+        run = problem.jit("law gradients", lambda *a: _gradients(problem, *a))
         heat = program.dtype.type(problem.temperature)
         found = run(problem.values, law.mean, law.inverse, heat)
         rule, spread, fluctuation, free = (

@@ -22,7 +22,7 @@ class GaussianLaw(NamedTuple):
 def hessian_at(problem: Problem, vector: Any) -> Any:
     """H = ∂²F/∂s∂s at a stacked state, (N, N), made exactly symmetric."""
     state = problem.unstack(np.asarray(vector, float))
-    found = problem.program.hessian(state, problem.params, problem.phase)
+    found = problem.numeric.hessian(state, problem.params, problem.phase)
     return (found + found.T) / 2
 
 

@@ -12,7 +12,7 @@ from unified.dynamics.langevin import check_key, sample
 from unified.energies.cost import Cost, CostFamily
 from unified.energies.energy import Energy
 from unified.inference.draws import attributes, gate, require_usable, to_data
-from unified.inference.exact_draws import exact_draws
+from unified.inference.exact_draws import exact_draws, require_quadratic
 from unified.inference.nuts import nuts_draws
 from unified.inference.problem import Problem
 from unified.inference.proper import require_proper
@@ -52,6 +52,8 @@ def posterior(
             raise bad_input(name, f"a whole number of at least {least}", value, "raise it")
     if start is not None and method != "nuts":
         raise bad_input("start", f"none for method={method!r}", "a state", "leave it out")
+    if method == "exact":
+        require_quadratic(problem)
     require_proper(problem)
     stats: dict[str, Any] = {}
     if method == "exact":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -105,10 +105,14 @@ class Problem:
             at += n
         return found
 
+    @cached_property
+    def numeric(self) -> Program:
+        """The same functions in NumPy: nothing to compile, for draws of whatever number."""
+        return program_of(self.program.model, self.program.cost_model, "numpy")
+
     def force(self, vector: Any) -> Any:
         """−∂F/∂s at one stacked state (N,), stacked."""
-        state = self.unstack(np.asarray(vector, self.program.dtype))
-        return self.stack(self.program.force(state, self.params, self.phase))
+        return self.stack(self.evaluate("force", np.asarray(vector)[None]))[0]
 
     def evaluate(self, name: str, vectors: Any) -> dict[str, Any]:
         """A generated function ("energy", "cost", "force") at stacked states (K, N): (K, ...) each.
@@ -116,15 +120,16 @@ class Problem:
         Equation: "energy" gives F = E + βC as {"F": (K,)}, "cost" C as {"C": (K,)}.
         """
         vectors = np.asarray(vectors, self.program.dtype)
-        count = len(vectors)
-        rows = 1 << (count - 1).bit_length()  # few sizes, since every one is compiled for
-        padded = np.concatenate([vectors, np.broadcast_to(vectors[:1], (rows - count, self.size))])
         # The states stand on the phase axis: then no data have to be repeated.
-        lifted = {k: v[:, None] for k, v in self.unstack(padded).items()}
-        nudges = np.full(rows, self.beta, self.program.dtype)
-        with self.program.precision:
-            found = self.program.function(name)({**self.values, **lifted, "beta": nudges})
-            return {k: np.asarray(v)[:count, 0] for k, v in found.items()}
+        lifted = {k: v[:, None] for k, v in self.unstack(vectors).items()}
+        nudges = np.full(len(vectors), self.beta, self.program.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):  # far out F may be infinite
+            found = self.numeric.core(name, {**self.values, **lifted, "beta": nudges})
+        return {k: np.asarray(v)[:, 0] for k, v in found.items()}
+
+    def jit(self, key: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that knows this problem's shapes, compiled once per program and shapes."""
+        return self.program.jit((key, tuple(self.shapes.items())), function)
 
     @cached_property
     def units(self) -> list[str]:
@@ -146,9 +151,11 @@ class Problem:
 
 
 @lru_cache(maxsize=64)
-def program_of(energy: Energy, cost: Cost | CostFamily | None) -> Program:
+def program_of(
+    energy: Energy, cost: Cost | CostFamily | None, backend: str = "jax"
+) -> Program:
     """The program of an energy, kept: what it has compiled serves the next call too."""
-    return emit(energy, cost)
+    return emit(energy, cost, backend=backend)
 
 
 def _real(beta: Any) -> float:

@@ -50,6 +50,10 @@ def to_pymc(
     """
     problem = Problem.of(E, C, params, x, y, beta=beta, temperature=temperature)
     require_proper(problem)
+    taken = {"beta", "temperature", "minus_F_over_T", "minus_beta_C_over_T"} & set(problem.shapes)
+    if taken:
+        raise bad_input("energy", "states of other names than those of the model", min(taken),
+                        "rename the state")  # fmt: skip
     if form not in FORMS:
         raise bad_input("form", f"one of {', '.join(FORMS)}", repr(form), "choose one")
     if form == "gaussian" and reference is not None:
@@ -115,8 +119,7 @@ def graph(problem: Problem, name: str, state: Mapping[str, Any], beta: Any) -> A
     import pytensor.tensor as pt
 
     program: Program = emit(problem.program.model, problem.program.cost_model, backend="pytensor")
-    numbers = emit(problem.program.model, problem.program.cost_model, backend="numpy")
-    values = {**problem.values, **numbers.drive(problem.values)}
+    values = {**problem.values, **problem.numeric.drive(problem.values)}
     lifted = {
         k: pt.specify_shape(v, problem.shapes[k])[(None, None)] for k, v in state.items()
     }

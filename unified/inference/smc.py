@@ -76,7 +76,7 @@ def anneal(
     program = problem.program
     root = np.linalg.cholesky(np.asarray(cov))
     with program.precision:
-        run = program.jit(
+        run = problem.jit(
             ("anneal", particles, moves), lambda *a: _run(problem, particles, moves, *a)
         )
         keys = jax.random.split(jax.random.key(key), runs)

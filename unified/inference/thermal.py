@@ -191,7 +191,7 @@ def _sampled(problem: Problem, key: int, settings: Mapping[str, Any]) -> tuple[G
 
     with program.precision:
         heat = program.dtype.type(problem.temperature)
-        parts = program.jit("thermal terms", terms)(problem.values, flat, cost, heat)
+        parts = problem.jit("thermal terms", terms)(problem.values, flat, cost, heat)
         rule, spread = ({k: np.asarray(v) for k, v in part.items()} for part in parts)
     return rule, spread
 

@@ -103,12 +103,13 @@ def plot_energy_slice(data: PlotData, *, ax: Axes | None = None) -> Axes:
     ax = tidy(ax or new_axes())
     position = numbers(data["position"])
     heat = float(numbers(data["temperature"])) if "temperature" in data else None
-    for k, (label, value) in enumerate(per_label(data, "energy", "curve").items()):
+    curves = per_label(data, "energy", "curve")
+    for k, (label, value) in enumerate(curves.items()):
         level = numbers(value)
         level = (level - level.min()) / (heat or 1.0)
         ax.plot(position, level, color=PALETTE[k % 7], linestyle=DASHES[k % 7], label=label)
     marks = per_label(data, "marks", "mark")
-    for k, (label, value) in enumerate(marks.items(), start=1):
+    for k, (label, value) in enumerate(marks.items(), start=len(curves)):
         at = float(numbers(value))
         ax.axvline(at, color=PALETTE[k % 7], linestyle=DASHES[k % 7], linewidth=1.2,
                    label=f"{label} {at:.3g}")  # fmt: skip
