@@ -23,6 +23,7 @@ COMMANDS = {
     "validate": "unified.commands.validate",
     "compare": "unified.commands.compare",
     "infer": "unified.commands.infer",
+    "meanfield": "unified.commands.meanfield",
     "bench": "unified.commands.bench",
 }
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130

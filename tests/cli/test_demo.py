@@ -68,8 +68,17 @@ def test_inference_is_checked_in_pymc(quick):
     """The third word of the slogan would be a promise only."""
     ids = {c["id"] for c in quick[2]["checks"]}
     assert {"infer.twin.map", "infer.twin.pymc", "infer.twin.evidence.block"} <= ids
-    (facts,) = quick[2]["parts"].values()
+    facts, _ = quick[2]["parts"].values()
     assert len(facts["steps"]) == 1 and facts["label"] in range(10)
+
+
+def test_wide_networks_are_among_the_sections(quick):
+    """A section that fell out of the list would not be missed by any other test."""
+    ids = {c["id"] for c in quick[2]["checks"]}
+    wanted = {"flows.moments", "flows.fv", "phase.desai_zwanzig.1", "nets.pc.closed"}
+    assert {f"meanfield.{w}" for w in wanted} <= ids
+    _, facts = quick[2]["parts"].values()
+    assert facts["credits"]["pc"] < 1e-10
 
 
 def test_a_quick_run_says_that_training_is_unchecked(quick):
@@ -83,7 +92,7 @@ def test_a_quick_run_says_that_training_is_unchecked(quick):
 def test_files_are_there_and_the_page_is_whole(quick):
     """A page that needs the network or a missing file is blank on someone else's machine."""
     _, out, results = quick
-    assert len(results["figures"]) == 9
+    assert len(results["figures"]) == 11
     for name in results["figures"]:
         assert (out / name).read_bytes().startswith(b"\x89PNG")
     page = (out / "report.html").read_text(encoding="utf-8")

@@ -12,7 +12,8 @@ from unified.base.files import check_writable_dir
 NAME = "demo"
 HELP = "derive, run, compare and train two nets on handwritten digits, and write a report"
 BIG = 10_000  # training images above which fewer passes over them do
-PARTS = ("unified.commands.demo_infer",)  # modules of further sections, in order: see demo_part
+# Modules of further sections, in order: see demo_part.
+PARTS = ("unified.commands.demo_infer", "unified.commands.demo_meanfield")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
