@@ -97,9 +97,8 @@ def gradient(study: Study) -> Finding:
     net = study.subject.net
     found = thermal_gradients(*net.given, **net.settings, key=study.seed, draws=DRAWS,
                               chains=CHAINS, warmup=WARMUP)  # fmt: skip
-    with np.errstate(invalid="ignore"):  # weights of pixels that are blank have no gradient
-        scores = np.abs(found.scores())
-    scores = scores[np.isfinite(scores)]
+    scores = np.abs(found.scores())
+    scores = scores[scores > 0]  # weights of pixels that are blank have no gradient
     # The errors come from the scatter of SEGMENTS stretches each: Student's law, not the normal.
     clear = float(stats.t.isf(FAMILY / (2 * scores.size), SEGMENTS - 1))
     whole, rule = found.difference("nudge", "evidence"), found.difference("nudge", "map_rule")

@@ -58,10 +58,14 @@ class ThermalGradient:
         return float(np.linalg.norm(a - b) / np.linalg.norm(b))
 
     def scores(self, first: str = "nudge", second: str = "fluctuation") -> Any:
-        """(a − b)/standard error, entry by entry, of sampled ways, with independent noise."""
+        """(a − b)/standard error, entry by entry, of sampled ways, with independent noise.
+
+        0 where neither way has noise and both say the same: a weight of an input that is 0, say.
+        """
         a, b = (_flat(getattr(self, name)) for name in (first, second))
         square = sum(_flat(self.se[n]) ** 2 for n in (first, second) if n in self.se)
-        return (a - b) / np.sqrt(square)
+        sure = (square == 0) & (a == b)
+        return np.where(sure, 0.0, a - b) / np.sqrt(np.where(sure, 1.0, square))
 
     def to_xarray(self) -> Any:
         """The three ways, the MAP rule and the term it lacks, as an xarray.Dataset."""
