@@ -13,12 +13,15 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # One thread per linear-algebra library: the tests compare last digits, and run side by side.
 test test-all notebooks: export OPENBLAS_NUM_THREADS = 1
 test test-all notebooks: export OMP_NUM_THREADS = 1
+# Most of the tests' time is compilation of code that then runs for milliseconds: XLA need not
+# optimise it. `make test-all` tests what users run.
+test: export XLA_FLAGS = --xla_backend_optimization_level=0
 
 demo: .venv/.stamp-run
 	$(BIN)/unified demo --out "$(OUT)" $(DEMO_ARGS)
 
 test: .venv/.stamp-test
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadscope $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-all: .venv/.stamp-test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -73,7 +73,7 @@ def test_second_derivatives_agree_with_sympy(name):
             assert gradient_error(g, b, SMALL) < EXACT, (a, b)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(energies())
 def test_random_energies_have_right_gradients(made):
     """Combinations nobody thought of are where a tensor calculus breaks."""

@@ -86,7 +86,7 @@ def test_reading_the_latex_gives_the_value(k):
     convertible(latex(READABLE[k]))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(energies(depth=3))
 def test_random_energies_read_back(made):
     """Precedence and orientation must hold for formulas nobody has looked at."""

@@ -1,0 +1,21 @@
+"""The list of slow cases must name tests that exist."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import SLOW_CASES
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.parametrize("case", SLOW_CASES)
+def test_it_names_a_test(case):
+    """A case that was renamed would go back into the quick run unseen, and it would grow again."""
+    file, _, name = case.partition("::")
+    assert f"def {name.partition('[')[0]}(" in (ROOT / file).read_text()
+
+
+def test_there_are_some():
+    """An empty list would leave the test above empty, and green."""
+    assert len(SLOW_CASES) > 10
