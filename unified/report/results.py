@@ -15,7 +15,10 @@ from unified.base.files import atomic_write_text
 
 LEVELS = ("proved", "exact", "numeric")
 TRAINING_KEYS = ("rule", "energy", "dataset", "seed", "epochs", "test_error", "seconds")
-_PACKAGES = ("unified", "numpy", "scipy", "sympy", "jax", "jaxlib", "optax", "scikit-learn")
+_PACKAGES = (
+    "unified", "numpy", "scipy", "sympy", "jax", "jaxlib", "optax", "scikit-learn", "pymc",
+    "pytensor", "arviz", "nutpie",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
