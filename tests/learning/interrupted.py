@@ -1,13 +1,12 @@
 """A fit that is killed in the middle of a write: `python interrupted.py FILE`, used by a test."""
 
-import os
-import signal
 import sys
 from functools import cache
 
 import numpy as np
 
 import unified as un
+from tests.kill import die_writing
 from unified.learning import checkpoint as store
 
 EPOCHS, KILLED_IN = 5, 3
@@ -36,19 +35,7 @@ def run(path, epochs=EPOCHS, estimator=None, rate=0.01, optimizer=None, key=7, s
 
 def killed(path):
     """Fit until the process kills itself, half of a checkpoint written."""
-    written = 0
-    whole = store.atomic_write_bytes
-
-    def write(target, data):
-        nonlocal written
-        written += 1
-        if written == KILLED_IN:
-            half = target.with_name(f".{target.name}.half.tmp")
-            half.write_bytes(data[: len(data) // 2])
-            os.kill(os.getpid(), signal.SIGKILL)
-        return whole(target, data)
-
-    store.atomic_write_bytes = write
+    die_writing(store, KILLED_IN)
     run(path)
 
 

@@ -1,12 +1,11 @@
 """A flow that is killed in the middle of a write: `python interrupted_flow.py FILE METHOD`."""
 
-import os
-import signal
 import sys
 
 import numpy as np
 
 import unified as un
+from tests.kill import die_writing
 from unified.learning import checkpoint as store
 
 KILLED_IN = 3
@@ -26,19 +25,7 @@ def run(path, method, key=1, a=1.0):
 
 def killed(path, method):
     """Run until the process kills itself, half of a checkpoint written."""
-    written = 0
-    whole = store.atomic_write_bytes
-
-    def write(target, data):
-        nonlocal written
-        written += 1
-        if written == KILLED_IN:
-            half = target.with_name(f".{target.name}.half.tmp")
-            half.write_bytes(data[: len(data) // 2])
-            os.kill(os.getpid(), signal.SIGKILL)
-        return whole(target, data)
-
-    store.atomic_write_bytes = write
+    die_writing(store, KILLED_IN)
     run(path, method)
 
 

@@ -18,7 +18,7 @@ SLOW = 0.2  # a Gauss–Newton step that leaves more of the residual gives way t
 ARMIJO = 1e-4
 ROUNDING = 32  # machine epsilons by which two equal energies may differ
 GENTLE = 0.5  # nudges up to this are first tried by passes
-PASSES = 2  # what takes a residual from a nudge of 0.1 below 1e-4; ten passes cost one solve
+PASSES = 2  # each a sweep backward and one forward; a solve takes n_L sweeps backward
 
 
 @dataclass(frozen=True)
