@@ -5,8 +5,7 @@ first use (PEP 562), so neither SymPy nor JAX is loaded before it is needed, and
 is ever set.
 """
 
-from importlib import import_module
-from typing import Any
+from unified.base.lazy import lazy_names
 
 __version__ = "0.1.0"
 
@@ -54,19 +53,4 @@ _EXPORTS: dict[str, str] = {
 
 __all__ = ["__version__", *_EXPORTS]
 
-
-def __getattr__(name: str) -> Any:
-    """Import the public name ``name`` at its first use."""
-    target = _EXPORTS.get(name)
-    if target is None:
-        raise AttributeError(f"module 'unified' has no attribute {name!r}; see dir(unified)")
-    module, _, attribute = target.partition(":")
-    value: Any = import_module(module)
-    if attribute:
-        value = getattr(value, attribute)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _EXPORTS)

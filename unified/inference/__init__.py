@@ -5,9 +5,10 @@ reads them as the law p(s | x, y) ∝ exp(−(E + βC)/T) of one sample. Each is
 """
 
 import sys
-from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from unified.base.lazy import lazy_names
 
 if TYPE_CHECKING:  # else the module of that name would be meant
     from unified.inference.posterior import posterior as posterior
@@ -48,17 +49,4 @@ class _Package(ModuleType):
 
 sys.modules[__name__].__class__ = _Package
 
-
-def __getattr__(name: str) -> Any:
-    """Import the public name ``name`` at its first use."""
-    target = _EXPORTS.get(name)
-    if target is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; see dir()")
-    module, _, attribute = target.partition(":")
-    value = getattr(import_module(module), attribute)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _EXPORTS)

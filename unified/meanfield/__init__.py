@@ -3,8 +3,7 @@
 Every public name is found in a table and imported at its first use, as in `unified` itself.
 """
 
-from importlib import import_module
-from typing import Any
+from unified.base.lazy import lazy_names
 
 _MEASURES = "ParticleMeasure GaussianMeasure load_measure"
 
@@ -36,21 +35,4 @@ _EXPORTS: dict[str, str] = {
 
 __all__ = list(_EXPORTS)
 
-
-def __getattr__(name: str) -> Any:
-    """Import the public name ``name`` at its first use."""
-    target = _EXPORTS.get(name)
-    if target is None:
-        raise AttributeError(
-            f"module 'unified.meanfield' has no attribute {name!r}; see dir(unified.meanfield)"
-        )
-    module, _, attribute = target.partition(":")
-    value: Any = import_module(module)
-    if attribute:
-        value = getattr(value, attribute)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _EXPORTS)
