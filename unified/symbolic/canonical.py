@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 
@@ -32,6 +33,8 @@ class TooLarge(UnifiedError):
     """An expression too large for the canonical form; exact evaluation may still decide it."""
 
 
+# The steps of one chain share their sides, and so do its wrong versions.
+@functools.lru_cache(maxsize=128)
 def canonical(x: Expr, *, orthogonal: frozenset[str] = frozenset(), limit: int = 3000) -> Expr:
     """The canonical form of x: sums of products of atoms, laws applied, terms collected.
 
