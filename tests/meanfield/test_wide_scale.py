@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from unified.base.errors import InputError
-from unified.commands.bench_meanfield import CHUNK, SMALLER, D, M, N, plain_force
+from unified.commands.bench_meanfield import SMALLER, D, M, N, plain_force
 from unified.meanfield import ParticleMeasure
 from unified.meanfield.memory import Memory, check_fits, memory_needed
 from unified.meanfield.networks import TwoLayer
@@ -114,12 +114,12 @@ def test_temporaries_are_a_hundredth_of_a_plain_force():
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((M, D)), rng.standard_normal(M)
     theta, weight = shape((N, D + 1), jnp.float32), shape((N,), jnp.float32)
-    ours = jax.jit(Risk(net, (x, y), chunk_size=CHUNK).velocity).lower(theta, weight).compile()
+    ours = jax.jit(Risk(net, (x, y)).velocity).lower(theta, weight).compile()
     plain = jax.jit(plain_force(jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32)))
     theirs = plain.lower(theta).compile().memory_analysis()
     used = ours.memory_analysis()
     assert used.temp_size_in_bytes <= theirs.temp_size_in_bytes / SMALLER
-    said = memory_needed(net, N, M, chunk_size=CHUNK)
+    said = memory_needed(net, N, M)
     assert used.temp_size_in_bytes <= said.temporary <= 4 * used.temp_size_in_bytes
     held = used.argument_size_in_bytes + used.output_size_in_bytes
     assert held <= said.particles + said.data <= 4 * held

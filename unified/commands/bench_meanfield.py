@@ -1,7 +1,8 @@
 """The bars on wide nets: the chunked force against a plain one, its memory, time linear in N.
 
-The plain force is what one writes first: a neuron, vmapped over neurons and samples, and autodiff.
-Run alone, on all cores: python -m unified.commands.bench_meanfield
+The plain force is what one writes first: a neuron, vmapped over neurons and samples, and autodiff;
+JAX spreads it over the cores by itself. Ours has a device, hence a lane of chunks, for each core.
+Run alone, on two cores: python -m unified.commands.bench_meanfield
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-N, M, D, CHUNK = 131072, 512, 16, 512
+N, M, D = 131072, 512, 16
 FASTER, SMALLER, FLOOR = 3.0, 100.0, 2.0
 LINE_M, LINE_D, LINE = 32, 2, (10**5, 3 * 10**5, 10**6, 3 * 10**6, 10**7)
 OFF_LINE = 0.05
@@ -86,6 +87,7 @@ def _measure_force() -> dict[str, Any]:
     import jax
     import jax.numpy as jnp
     import numpy as np
+    from jax.sharding import NamedSharding, PartitionSpec
 
     from unified.commands.timing import timed
     from unified.meanfield.networks import TwoLayer
@@ -93,13 +95,15 @@ def _measure_force() -> dict[str, Any]:
 
     x, y = _data(M, D)
     net = TwoLayer(D, "tanh")
-    risk = Risk(net, (x, y), chunk_size=CHUNK)
+    mesh = jax.make_mesh((jax.device_count(),), ("neurons",))
+    risk = Risk(net, (x, y), mesh=mesh)
     theta = jnp.asarray(net.draw(N, seed=0), jnp.float32)
-    weight = jnp.full((N,), 1 / N, jnp.float32)
+    split = NamedSharding(mesh, PartitionSpec("neurons"))
+    placed = jax.device_put((theta, jnp.full((N,), 1 / N, jnp.float32)), split)
     plain = jax.jit(plain_force(jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32)))
-    ours = jax.jit(risk.velocity).lower(theta, weight).compile()
+    ours = jax.jit(risk.velocity).lower(*placed).compile()
     theirs = plain.lower(theta).compile()
-    a, b = np.asarray(ours(theta, weight)), np.asarray(theirs(theta))
+    a, b = np.asarray(ours(*placed)), np.asarray(theirs(theta))
     cpu: dict[str, list[float]] = {"chunked": [], "plain": []}
 
     def counted(name: str, call: Callable[[], Any]) -> Callable[[], Any]:
@@ -110,7 +114,7 @@ def _measure_force() -> dict[str, Any]:
 
         return run
 
-    times = timed({"chunked": counted("chunked", lambda: ours(theta, weight)),
+    times = timed({"chunked": counted("chunked", lambda: ours(*placed)),
                    "plain": counted("plain", lambda: theirs(theta))}, repeats=20)  # fmt: skip
     floor = _floor()
     return {
@@ -194,5 +198,8 @@ def _alone() -> dict[str, Any] | None:
 
 if __name__ == "__main__":
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, range(min(2, os.cpu_count() or 1)))
-    print(json.dumps({"cores": len(os.sched_getaffinity(0)), **_measure_force()}))
+        os.sched_setaffinity(0, range(2))
+    import jax
+
+    jax.config.update("jax_num_cpu_devices", 2)
+    print(json.dumps({"cores": 2, **_measure_force()}))

@@ -9,7 +9,11 @@ import numpy as np
 
 from unified.base.errors import bad_input
 
-BLOCK = 2**18  # activities of one chunk (neurons × samples) when no chunk size is given
+# Activities of one chunk (neurons × samples) when no chunk size is given. On a CPU a chunk stays in
+# the cache of one core, and is too small for XLA to split it over cores, which would double the
+# processor time: cores are for a mesh. An accelerator is filled by large chunks only.
+BLOCK = {"cpu": 2**15}
+LARGE_BLOCK = 2**24
 
 
 def check_chunk(chunk_size: Any) -> int | None:
@@ -25,7 +29,11 @@ def check_chunk(chunk_size: Any) -> int | None:
 
 def chunk_of(n: int, m: int, chunk_size: int | None) -> int:
     """Particles per chunk for n particles and m samples: never more than n."""
-    return max(1, min(n, chunk_size or BLOCK // max(m, 1)))
+    if chunk_size is None:
+        import jax
+
+        chunk_size = BLOCK.get(jax.default_backend(), LARGE_BLOCK) // max(m, 1)
+    return max(1, min(n, chunk_size))
 
 
 def add_compensated(total: Any, lost: Any, value: Any) -> tuple[Any, Any]:
