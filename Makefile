@@ -15,7 +15,7 @@ test test-all notebooks: export OPENBLAS_NUM_THREADS = 1
 test test-all notebooks: export OMP_NUM_THREADS = 1
 # Most of the tests' time is compilation of code that then runs for milliseconds: XLA need not
 # optimise it. `make test-all` tests what users run.
-test: export XLA_FLAGS = --xla_backend_optimization_level=0
+test: export XLA_FLAGS = --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false
 
 demo: .venv/.stamp-run
 	$(BIN)/unified demo --out "$(OUT)" $(DEMO_ARGS)
