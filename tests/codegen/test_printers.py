@@ -6,7 +6,6 @@ import textwrap
 
 import mpmath
 import numpy as np
-import pytensor
 import pytest
 import sympy
 
@@ -14,6 +13,7 @@ import unified as un
 from tests.codegen.oracle import eager
 from tests.tolerances import TOL
 from unified.base.errors import InputError
+from unified.base.pymc_versions import interpreted
 from unified.codegen.graph import Graph
 from unified.codegen.lower import FUNCTIONS
 from unified.codegen.module import PRINTERS
@@ -39,7 +39,7 @@ EXERCISES = [
 @pytest.fixture(autouse=True)
 def quick():
     """PyTensor without a C compiler: the same graph, run operation by operation."""
-    with pytensor.config.change_flags(mode="FAST_COMPILE"):
+    with interpreted():
         yield
 
 

@@ -8,6 +8,7 @@ import pytest
 import unified as un
 from tests.codegen.oracle import answers, eager, point, split, worst
 from unified.base.errors import InputError
+from unified.base.pymc_versions import interpreted
 
 CLOSE = 1e-10  # the bar of values and gradients against JAX
 e = un.energies
@@ -40,7 +41,7 @@ COSTS = {"squared": un.costs.squared(), "cross_entropy": un.costs.cross_entropy(
 @pytest.fixture(autouse=True)
 def quick():
     """PyTensor without a C compiler: the same graph, run operation by operation."""
-    with pytensor.config.change_flags(mode="FAST_COMPILE"):
+    with interpreted():
         yield
 
 

@@ -1,18 +1,18 @@
 """Oracle: closed forms of the mode, PyMC's optimiser, and one that is cut short."""
 
 import numpy as np
-import pytensor
 import pytest
 
 import unified as un
 from tests.inference.cases import WIDE, deep_linear, hopfield, linear_gaussian
 from unified.base.errors import ConvergenceError, InputError
+from unified.base.pymc_versions import interpreted
 
 
 @pytest.fixture(autouse=True)
 def quick():
     """PyTensor without a C compiler."""
-    with pytensor.config.change_flags(mode="FAST_COMPILE"):
+    with interpreted():
         yield
 
 

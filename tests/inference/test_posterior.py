@@ -4,13 +4,13 @@ from importlib import import_module
 
 import numpy as np
 import nutpie
-import pytensor
 import pytest
 
 import unified as un
 from tests.inference.cases import WIDE, deep_linear, hopfield, linear_gaussian, normal_draws
 from unified.base import arviz_data
 from unified.base.errors import ConvergenceError, InputError
+from unified.base.pymc_versions import interpreted
 from unified.inference import nuts
 from unified.inference.draws import attributes, gate, stacked, to_data
 
@@ -117,7 +117,7 @@ def test_pymc_samples_where_nutpie_is_missing(monkeypatch):
     """nutpie is compiled code, and not to be had everywhere."""
     monkeypatch.setattr(nuts, "find_spec", lambda name: None)
     case = linear_gaussian()
-    with pytensor.config.change_flags(mode="FAST_COMPILE"):
+    with interpreted():
         data = drawn(case, draws=150, tune=150, chains=2, throw=False)
     told = attributes(data)
     assert told["method"] == "nuts (pymc)" and told["verdict"] == "inconclusive"

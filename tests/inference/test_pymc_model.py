@@ -2,7 +2,6 @@
 
 import numpy as np
 import pymc as pm
-import pytensor
 import pytest
 from scipy import stats
 
@@ -15,13 +14,14 @@ from tests.inference.cases import (
     linear_gaussian,
 )  # fmt: skip
 from unified.base.errors import InputError
+from unified.base.pymc_versions import interpreted
 from unified.inference.problem import Problem
 
 
 @pytest.fixture(autouse=True)
 def quick():
     """PyTensor without a C compiler: the same graph, run operation by operation."""
-    with pytensor.config.change_flags(mode="FAST_COMPILE"):
+    with interpreted():
         yield
 
 

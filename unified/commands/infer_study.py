@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from unified.base.errors import ConvergenceError
+from unified.base.pymc_versions import interpreted
 from unified.commands.infer_net import Subject
 from unified.inference.problem import Problem
 from unified.report import Check, Report, save_png
@@ -107,9 +108,7 @@ def largest(difference: Any) -> float:
 
 def find_map(law: Any) -> Any:
     """pm.find_MAP at a tight tolerance, its graph run by Python: that compiles in seconds."""
-    import pytensor
-
     from unified.inference import find_map_pymc
 
-    with pytensor.config.change_flags(mode="FAST_COMPILE", cxx=""):
+    with interpreted():
         return find_map_pymc(*law.given, **law.settings, throw=False)
