@@ -28,7 +28,7 @@ DEVIATIONS = 4.0
 REPLICAS = {100: 4000, 1000: 1000, 10000: 200}
 WIDTH = 100  # coordinates of a flow of attracting particles, each a replica
 FLOWS = {100: 100, 1000: 40, 10000: 4}
-Samples = Mapping[int, Any]  # replicas of a squared error, or of a bias, for each N
+Samples = dict[int, Any]  # replicas of a squared error, or of a bias, for each N
 
 
 def power(samples: Samples, root: bool) -> tuple[float, float]:
@@ -57,9 +57,9 @@ def sampled(replicas: Mapping[int, int], seed: int, heat: float = T) -> dict[str
     flow = solve_flow(F, start, END, "langevin", dt=END / 2, key=seed, splitting=True, saves=1)
     ends = np.cumsum([n * r for n, r in replicas.items()])[:-1]
     own = np.split(flow.measures[-1].x[:, 0], ends)
-    drawn = np.split(law.to_particles(count, key=[seed, 1]).x[:, 0], ends)
+    drawn = np.split(law.to_particles(count, key=seed + 1).x[:, 0], ends)
     names = ("mean", "second moment", "distance W₂", "W₂, drawn")
-    found: dict[str, dict[int, Any]] = {name: {} for name in names}
+    found: dict[str, Samples] = {name: {} for name in names}
     for (n, r), x, y in zip(replicas.items(), own, drawn, strict=True):
         x, y = x.reshape(r, n), y.reshape(r, n)
         found["mean"][n] = (np.mean(x, axis=1) - m) ** 2
@@ -91,7 +91,7 @@ def coupled(flows: Mapping[int, int], seed: int) -> dict[str, Samples]:
     """
     crowd = Quadratic(A, B) + Interaction(Quadratic(K)) + Entropy(T)
     alone = Quadratic(A + K, B) + Entropy(T)  # the limit, since its mean stays at B
-    found: dict[str, dict[int, Any]] = {"coupling": {}, "bias": {}}
+    found: dict[str, Samples] = {"coupling": {}, "bias": {}}
     for n, count in flows.items():
         near, more = [], []
         for k in range(count):

@@ -115,8 +115,8 @@ def games_section(page: Report, study: Study, out: Path) -> list[str]:
     ax = plot_relaxation({"residual": {"exploitability": game.exploitability,
                                        "cost above the last": above}})  # fmt: skip
     ax.set(xlabel="play", ylabel="cost")
-    page.figure(save_png(ax, out / "game.png"), "What one player gains by leaving the crowd, at "
-                "every play of the crowd, and how far its cost was still above the last.")  # fmt: skip
+    page.figure(save_png(ax, out / "game.png"), "What a player gains by leaving the crowd, at "
+                "every play of it, and how far its cost was still above the last.")  # fmt: skip
     crowd = game.to_xarray()
     data = {k: crowd[k].values for k in ("density", "x", "time")}
     page.figure(save_png(plot_flow_densities(data), out / "crowd.png"),
