@@ -5,7 +5,7 @@ import pytest
 from scipy.special import ndtri
 
 import unified as un
-from unified.meanfield import jko
+from unified.meanfield import degiorgi, jko
 from unified.meanfield.jko import QuantileJKO, gaussian_step
 
 mf = un.meanfield
@@ -60,6 +60,19 @@ def test_gaussian_step_minimises_and_keeps_the_stationary_law():
     np.testing.assert_allclose(m, B, atol=1e-14)
     _, other = gaussian_step(A, A @ B, 0 * np.eye(2), T, 2.0, B, rest)
     assert np.abs(other - rest).max() > 0.01
+
+
+def test_the_loss_of_a_step_of_which_all_is_known():
+    """F = ½x²: x⁺ = x/(1+h), W² = (sx/(1+s))², F − F⁺ = ½x²(1 − (1+h)⁻²); the nodes are told."""
+    for h, nodes, most in ((0.1, 5, 1e-9), (1.0, 6, 1e-6), (10.0, 16, 1e-6)):
+
+        def moved(s):
+            return (3 * s / (1 + s)) ** 2
+
+        drop = 4.5 * (1 - (1 + h) ** -2)
+        assert abs(degiorgi.lost(moved, moved(h), h, nodes) / drop - 1) < most
+        wrong = degiorgi.lost(lambda s: moved(1.01 * s), moved(h), h, nodes)
+        assert abs(wrong / drop - 1) > 1e-4
 
 
 def test_control_a_step_that_is_no_minimiser_is_not_certified(monkeypatch):

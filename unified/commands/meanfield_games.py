@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -64,8 +65,7 @@ def quantile_steps(counts: tuple[int, ...]) -> tuple[list[dict[str, Any]], list[
         Check.at_most("dissipation.quantiles", "JKO steps in quantiles: F lost is De Giorgi's "
                       "W²/2h + ∫W²/2s² of every step, relative", worst, DISSIPATED),
     ]  # fmt: skip
-    return [{"by": f"JKO, quantiles, {k}", "at": counts, "errors": ends[k], "order": v}
-            for k, v in fitted.items()], checks  # fmt: skip
+    return [_row(f"JKO, quantiles, {k}", counts, ends[k], v) for k, v in fitted.items()], checks
 
 
 def entropic_steps() -> tuple[list[dict[str, Any]], list[Check]]:
@@ -79,8 +79,9 @@ def entropic_steps() -> tuple[list[dict[str, Any]], list[Check]]:
     fitted = slope(BLURS, ends)
     claim = ("JKO steps by entropic transport: distance W₂ from the Gaussian steps, order in the "
              "strength of the entropy")  # fmt: skip
-    row = {"by": "JKO, entropic", "at": BLURS, "errors": ends, "order": fitted}
-    return [row], [order("games.entropic", claim, fitted, 2, 0.1)]
+    return [_row("JKO, entropic", BLURS, ends, fitted)], [
+        order("games.entropic", claim, fitted, 2, 0.1)
+    ]
 
 
 def linear_quadratic(cells: tuple[int, ...]) -> tuple[list[dict[str, Any]], list[Check]]:
@@ -98,8 +99,7 @@ def linear_quadratic(cells: tuple[int, ...]) -> tuple[list[dict[str, Any]], list
     rows, checks = [], []
     for name, found in zip(("mean", "variance", "cost"), np.transpose(errors), strict=True):
         fitted = slope([1 / n for n in cells], found)
-        rows.append({"by": f"linear-quadratic game, {name}", "at": cells, "errors": list(found),
-                     "order": fitted})  # fmt: skip
+        rows.append(_row(f"linear-quadratic game, {name}", cells, found, fitted))
         claim = (f"linear-quadratic game: error of the {name} against the Riccati equation, order "
                  "in Δx and Δt")  # fmt: skip
         checks.append(order(f"games.{name}", claim, fitted, 1, 0.1))
@@ -134,13 +134,17 @@ def one_step(cells: tuple[int, ...]) -> tuple[list[dict[str, Any]], list[Check]]
     told = ", ".join(f"{e:.4f}" for e in errors)
     fitted = slope([1 / n for n in cells], errors)
     apart = distances.bures(flow, exact)
-    rows = [{"by": "JKO step as a game", "at": cells, "errors": errors, "order": fitted}]
-    return rows, [
+    return [_row("JKO step as a game", cells, errors, fitted)], [
         order("games.step", f"one-step game: distance W₂ from the JKO step ({told}), order in Δx "
               "and Δt", fitted, 1, 0.1),
         Check.at_most("games.myopic", "the step and the game agree better than the step and the "
                       "flow over the same time: ratio of distances", errors[-1] / apart, 0.5),
     ]  # fmt: skip
+
+
+def _row(by: str, at: Sequence[float], errors: Sequence[float], fitted: float) -> dict[str, Any]:
+    return {"by": by, "from": at[0], "to": at[-1], "first error": float(errors[0]),
+            "last error": float(errors[-1]), "power": fitted}  # fmt: skip
 
 
 def play(quick: bool) -> Study:

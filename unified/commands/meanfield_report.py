@@ -98,7 +98,9 @@ def many_section(page: Report, study: Study, out: Path) -> list[str]:
     gap = {r["error"]: [v for k, v in r.items() if k.startswith("N = ")] for r in study.rows}
     ax = plot_credit_gaps({"neurons": study.series["counts"], "gap": gap})
     ax.set(xlabel="particles", ylabel="error")
-    page.figure(save_png(ax, out / "many.png"), "Errors of N particles; legend: fitted powers.")
+    page.figure(save_png(ax, out / "many.png"), "Errors of N particles, and W₂ of "
+                "as many independent draws. The legend fits all points alike; the table weighs "
+                "each by its own error.")  # fmt: skip
     return ["many.png"]
 
 
