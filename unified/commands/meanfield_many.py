@@ -165,7 +165,7 @@ def _power(id: str, claim: str, found: float, error: float, declared: float) -> 
 
 def many_particles(quick: bool, seed: int) -> Study:
     """Errors of N particles as powers of N: one over its root, or one over it."""
-    replicas, flows = ({100: 4000, 1000: 1000}, {100: 60, 1000: 40}) if quick else (REPLICAS, FLOWS)
+    replicas, flows = ({100: 4000, 1000: 2000}, {100: 60, 1000: 40}) if quick else (REPLICAS, FLOWS)
     alone, crowd = sampled(replicas, seed), coupled(flows, seed)
     warm = sampled({1000: 200, 10000: 50}, seed, 1.1 * T)
     checks = [*sampling_checks(alone), *coupling_checks(crowd), control_check(warm)]
