@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from tests.cli.test_cli import refused, say
-from unified.commands import meanfield_flows, meanfield_nets, meanfield_phase
+from unified.commands import (
+    meanfield_flows,
+    meanfield_games,
+    meanfield_many,
+    meanfield_nets,
+    meanfield_phase,
+)
 from unified.commands.meanfield_study import Study, order, slope
 from unified.report import Check, animate_flow, save_gif
 
@@ -54,6 +60,66 @@ def test_particles_are_compared_with_their_own_closed_equations():
     assert np.max(np.abs(net.u[-1] - found["moments"][-1]["u"])) > 1e-3
 
 
+FEW = {100: 4000, 1000: 1000}
+NEAR = {100: 60, 1000: 25}  # flows
+
+
+def test_particles_miss_the_law_by_one_over_root_n():
+    """More particles must help, and as much as draws of the law would; else noise is shared."""
+    found = meanfield_many.sampled(FEW, 0)
+    checks = meanfield_many.sampling_checks(found)
+    assert len(checks) == 4 and all(c.passed for c in checks)
+    slope, error = meanfield_many.power(found["mean"], True)
+    assert abs(slope + 0.5) < 0.05 and error < 0.02
+
+
+def test_the_distance_of_a_sample_is_exact():
+    """W₂ against a Gaussian by partial means, against a million quantiles of it."""
+    from unified.meanfield import ParticleMeasure, distances
+
+    law, x = meanfield_many.GaussianMeasure(0.4, 0.3), np.random.default_rng(0).normal(size=(3, 50))
+    fine = [distances.wasserstein_1d(ParticleMeasure(row), law, levels=10**6) for row in x]
+    assert np.sqrt(meanfield_many.squared_distances(x, law)) == pytest.approx(fine, rel=1e-5)
+
+
+def test_attracting_particles_are_biased_by_one_over_n():
+    """The limit N → ∞ is what papers prove; at N it is off by what is known in closed form."""
+    checks = meanfield_many.coupling_checks(meanfield_many.coupled(NEAR, 0))
+    assert len(checks) == 3 and all(c.passed for c in checks)
+
+
+def test_control_noise_shared_or_too_warm_is_noticed(monkeypatch):
+    """With one noise for all particles nothing averages out; with a wrong law nothing converges."""
+    import jax
+
+    warm = meanfield_many.sampled({1000: 200, 10000: 50}, 0, 1.1 * meanfield_many.T)
+    assert meanfield_many.control_check(warm).passed  # that is: caught
+    assert not all(c.passed for c in meanfield_many.sampling_checks(warm))
+    draw = jax.random.normal
+
+    def shared(key, shape, dtype):
+        return jax.numpy.broadcast_to(draw(key, (1, *shape[1:]), dtype), shape)
+
+    monkeypatch.setattr(jax.random, "normal", shared)
+    one = meanfield_many.coupled({100: 4, 1000: 2}, 0)
+    assert abs(meanfield_many.power(one["coupling"], True)[0]) < 0.1  # -1/2 without
+    assert not any(c.passed for c in meanfield_many.coupling_checks(one))
+
+
+def test_steps_and_games_hold(monkeypatch):
+    """JKO steps of every kind, and games, against closed forms; of another step, against none."""
+    study = meanfield_games.play(True)
+    assert len(study.checks) == 10 and all(c.passed for c in study.checks)
+    exact = meanfield_games.by_steps()
+    monkeypatch.setattr(meanfield_games, "by_steps", lambda: exact)
+    monkeypatch.setattr(meanfield_games, "STEP", meanfield_games.STEP / 2)  # errors of order one
+    assert not meanfield_games.entropic_steps()[1][0].passed
+    assert not meanfield_games.quantile_steps((50, 100))[1][0].passed
+    moments = meanfield_games.LinearQuadratic(1.2, 2.0, 0.2, 0.8).moments
+    monkeypatch.setattr(meanfield_games.LinearQuadratic, "moments", lambda self, *a: moments(*a))
+    assert not all(c.passed for c in meanfield_games.linear_quadratic((74, 148))[1])
+
+
 def test_a_fitted_order_can_fail():
     """An order that is only declared is no order."""
     at = [0.1, 0.05, 0.025]
@@ -71,7 +137,12 @@ def _stand_in(passed):
 def test_the_exit_status_and_the_json_tell_what_failed(capsys, tmp_path, monkeypatch, passed):
     """A script that trusts status 0 must be able to."""
     monkeypatch.setattr(meanfield_flows, "compare_methods", lambda quick, seed: _stand_in(passed))
-    for module, name in ((meanfield_phase, "transitions"), (meanfield_nets, "train_nets")):
+    for module, name in (
+        (meanfield_many, "many_particles"),
+        (meanfield_games, "play"),
+        (meanfield_phase, "transitions"),
+        (meanfield_nets, "train_nets"),
+    ):
         monkeypatch.setattr(module, name, lambda *a: Study([], []))
     file = tmp_path / "found.json"
     words = ("meanfield", "--seed", "3", "--json", str(file))
@@ -134,7 +205,8 @@ def test_every_check_holds(capsys, tmp_path, kind):
     assert status == 0 and err == "" and "✗" not in text
     found = json.loads((out / "results.json").read_text(), parse_constant=pytest.fail)
     ids = [c["id"] for c in found["checks"]]
-    assert all(any(i.startswith(p) for i in ids) for p in ("flows", "phase", "nets", "dissipation"))
+    assert all(any(i.startswith(p) for i in ids) for p in ("flows", "many", "games", "phase",
+                                                          "nets", "dissipation"))  # fmt: skip
     for name in found["figures"]:
         assert (out / name).stat().st_size > 1000
     assert "base64" in (out / "report.html").read_text()

@@ -73,6 +73,36 @@ def test_results_hold_what_they_say():
     assert mf.solve_flow(Q + E, GAUSS, 0.2, "moments").to_xarray()["mean"].shape == (21, 2)
 
 
+@pytest.mark.parametrize("tau", [1.0, 0.3])
+def test_times_are_those_asked_for(tau):
+    """Values at t = 0.30000027 do not join a table of values at 0.3."""
+    asked = np.linspace(0, 0.7, 8)
+    for F, mu, kw in (
+        (Q, CLOUD, {}),
+        (Q, CLOUD, {"dt": 0.01, "stepper": "euler"}),
+        (Q + E, GAUSS, {"method": "moments"}),
+    ):
+        found = mf.solve_flow(F, mu, 0.7, tau=tau, saves=7, **kw)
+        np.testing.assert_array_equal(found.ts, asked)
+        if not kw:
+            want = CLOUD.x * np.exp(-asked[:, None, None] / tau)
+            np.testing.assert_allclose([m.x for m in found.measures], want, atol=1e-9)
+    uneven = mf.solve_flow(Q, CLOUD, 1.0, dt=0.3, stepper="euler", saves=3)  # four steps
+    np.testing.assert_array_equal(uneven.ts, [0, 0.25, 0.75, 1])
+
+
+def test_the_certificate_says_of_what():
+    """A number without the identity it is of certifies nothing; noise has none."""
+    moments = mf.solve_flow(Q + E, GAUSS, 1.0, "moments", saves=2)
+    assert moments.certificate == moments.gap < 1e-9 and "∇δF/δμ" in moments.certifies
+    grid = mf.solve_flow(Q + E, GRID, 1.0, "fv", dt=0.1, saves=2)
+    assert grid.certificate < 1e-9 < grid.gap and "identity of its steps" in repr(grid)
+    data = grid.to_xarray()
+    assert data["spent"].shape == (3,) and data.attrs["certifies"] == grid.certifies
+    noisy = mf.solve_flow(Q + E, CLOUD, 1.0, "langevin", key=0, dt=0.1, saves=1)
+    assert np.isnan(noisy.certificate) and noisy.certifies.startswith("none")
+
+
 def test_tau_only_rescales_time():
     """τ∂_tμ: at t1 = 2, τ = 2 is where τ = 1 is at 1; energies drop alike."""
     slow = mf.solve_flow(Q, CLOUD, 2.0, tau=2.0, saves=4)

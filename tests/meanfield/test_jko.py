@@ -5,7 +5,8 @@ import pytest
 from scipy.special import ndtri
 
 import unified as un
-from unified.meanfield.jko import gaussian_step
+from unified.meanfield import degiorgi, jko
+from unified.meanfield.jko import QuantileJKO, gaussian_step
 
 mf = un.meanfield
 cf = mf.closed_forms
@@ -34,6 +35,7 @@ def test_gaussian_steps_have_order_one():
         errors.append(mf.distances.bures(run.measures[-1], want))
         gaps.append(run.gap)
         assert run.details["least_slack"] > 0
+        assert run.certificate < 1e-9 and "De Giorgi" in run.certifies
     assert np.polyfit(np.log(steps), np.log(errors), 1)[0] == pytest.approx(1, abs=0.1)
     assert np.polyfit(np.log(steps), np.log(gaps), 1)[0] == pytest.approx(1, abs=0.1)
 
@@ -60,6 +62,38 @@ def test_gaussian_step_minimises_and_keeps_the_stationary_law():
     assert np.abs(other - rest).max() > 0.01
 
 
+def test_the_loss_of_a_step_of_which_all_is_known():
+    """F = ½x²: x⁺ = x/(1+h), W² = (sx/(1+s))², F − F⁺ = ½x²(1 − (1+h)⁻²); the nodes are told."""
+    for h, nodes, most in ((0.1, 5, 1e-9), (1.0, 6, 1e-6), (10.0, 16, 1e-6)):
+
+        def moved(s):
+            return (3 * s / (1 + s)) ** 2
+
+        drop = 4.5 * (1 - (1 + h) ** -2)
+        assert abs(degiorgi.lost(moved, moved(h), h, nodes) / drop - 1) < most
+        wrong = degiorgi.lost(lambda s: moved(1.01 * s), moved(h), h, nodes)
+        assert abs(wrong / drop - 1) > 1e-4
+
+
+def test_control_a_step_that_is_no_minimiser_is_not_certified(monkeypatch):
+    """De Giorgi's identity is of minimisers: explicit steps, or others, lose other amounts."""
+
+    def explicit(a, g, k, heat, h, m, s):
+        turn = np.eye(2) - h * (a + k)
+        return m - h * (a @ m - g), turn @ s @ turn + 2 * h * heat * np.eye(2)
+
+    def uphill(a, g, k, heat, h, m, s):
+        return gaussian_step(-a, -g, -k, heat, h, m, s)
+
+    def long(a, g, k, heat, h, m, s):
+        return gaussian_step(a, g, k, heat, 1.01 * h, m, s)
+
+    for broken in (explicit, uphill, long):
+        monkeypatch.setattr(jko, "gaussian_step", broken)
+        run = mf.solve_flow(FREE, START, 0.5, "jko", dt=0.1, saves=1, throw=False)
+        assert run.certificate > 1e-3
+
+
 def quantiles(mean, variance, n):
     return mf.ParticleMeasure(mean + np.sqrt(variance) * ndtri((np.arange(n) + 0.5) / n))
 
@@ -77,8 +111,19 @@ def test_quantile_steps_of_a_gaussian():
         ends = [np.quantile(m.x, [0.1, 0.9]) for m in (end, want)]
         errors.append(np.abs(ends[0] - ends[1]).max())
         assert run.details["least_slack"] > 0 and np.all(np.diff(run.energy) < 0)
+        assert run.certificate < 1e-6 < run.gap  # the identity of the steps, and the flow's
         assert np.all(np.diff(end.x[:, 0]) > 0)
     assert np.polyfit(np.log(sizes), np.log(errors), 1)[0] < -0.8 and errors[-1] < 3e-3
+
+
+def test_control_quantile_steps_of_another_length_are_not_certified(monkeypatch):
+    """A step solved for another h is a step of another flow."""
+    step = QuantileJKO._step
+    monkeypatch.setattr(QuantileJKO, "_step",
+                        lambda self, old, h, guess: step(self, old, 1.01 * h, guess))  # fmt: skip
+    F = mf.Quadratic(1.0, 0.5) + mf.Entropy(T)
+    run = mf.solve_flow(F, quantiles(1.0, 0.2, 50), 0.2, "jko", dt=0.1, saves=1)
+    assert run.certificate > 1e-3
 
 
 def test_quantile_steps_of_an_interaction_and_a_power():
@@ -113,6 +158,7 @@ def entropic(heat, gamma, h=0.1, n=81):
     grid = mf.GaussianMeasure(1.0, 0.2).to_grid(np.linspace(-2.2, 3.2, n))
     F = mf.Quadratic(1.0, 0.5) + mf.Entropy(heat)
     run = mf.solve_flow(F, grid, 0.5, "jko", dt=h, entropic=gamma, saves=1)
+    assert np.isnan(run.certificate) and run.certifies.startswith("none")
     assert np.isnan(run.gap) and abs(run.mass[-1] - 1) < 1e-12
     return run.measures[-1].cov()[0, 0]
 

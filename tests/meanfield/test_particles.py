@@ -1,5 +1,6 @@
 """Oracle: solutions in closed form, exact discrete laws, measured orders, other devices."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -96,7 +97,8 @@ print(np.abs(one - many).max())
 
 def test_shards_see_the_same_noise():
     """On eight devices a study must be the study that ran on one."""
-    env = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "PATH": "", "HOME": str(ROOT)}
+    env = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "PATH": "", "HOME": str(ROOT),
+           "UNIFIED_CACHE_DIR": os.environ["UNIFIED_CACHE_DIR"]}  # fmt: skip
     done = subprocess.run([sys.executable, "-c", SHARDED], cwd=ROOT, env=env, timeout=300,
                           capture_output=True, text=True, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]

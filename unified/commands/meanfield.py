@@ -37,12 +37,16 @@ def run(args: argparse.Namespace) -> int:
 
     from unified.commands import meanfield_report
     from unified.commands.meanfield_flows import compare_methods
+    from unified.commands.meanfield_games import play
+    from unified.commands.meanfield_many import many_particles
     from unified.commands.meanfield_nets import train_nets
     from unified.commands.meanfield_phase import transitions
     from unified.report import all_passed
 
     parts = {
         "flows": ("One functional, every method", lambda: compare_methods(args.quick, args.seed)),
+        "many": ("As many particles as one likes", lambda: many_particles(args.quick, args.seed)),
+        "games": ("Steps and games", lambda: play(args.quick)),
         "phase": ("Phase transitions", lambda: transitions(args.quick)),
         "nets": ("A net is a flow of its neurons", lambda: train_nets(args.quick, args.seed)),
     }

@@ -27,7 +27,7 @@ CREDITS: dict[str, dict[str, Any]] = {
 CIRCLE = np.array([[1.0, 0.2], [-0.5, 1.0], [-0.3, -1.0]])  # input weights of the ReLU teacher,
 CARRIED = np.array([1.0, -1.0, 1.0])  # and its output weights
 SMALL = 0.2  # weights at the start: small, so that directions are found first
-IDENTITY = 1e-3  # of the dissipation with Heun's steps of 0.05, relative
+FINE = 0.003  # Heun's steps across the kinks of ReLU, so that the identity holds to DISSIPATED
 
 
 def _data() -> tuple[Any, Any]:
@@ -160,7 +160,7 @@ def circle_flow(neurons: int, saves: int) -> dict[str, Any]:
     turn = np.repeat(4 * np.pi / neurons * np.arange(neurons // 2), 2)
     signs = np.where(np.arange(neurons) % 2, -1.0, 1.0)  # pairs that cancel
     theta = SMALL * np.stack([signs, np.cos(turn), np.sin(turn)], axis=1)
-    flow = solve_flow(risk, risk.particles(theta), 24.0, dt=0.05, stepper="heun", saves=saves)
+    flow = solve_flow(risk, risk.particles(theta), 24.0, dt=FINE, stepper="heun", saves=saves)
     return {"flow": flow, "features": [features(net, m.x) for m in flow.measures],
             "teacher": CIRCLE}  # fmt: skip
 
@@ -168,7 +168,7 @@ def circle_flow(neurons: int, saves: int) -> dict[str, Any]:
 def circle_check(found: dict[str, Any]) -> Check:
     """The dissipation identity of a `circle_flow`."""
     return Check.at_most("dissipation.net.relu", "ReLU neurons by Heun's method: risk lost and "
-                         "dissipation agree, relative", found["flow"].gap, IDENTITY)  # fmt: skip
+                         "dissipation agree, relative", found["flow"].gap, DISSIPATED)  # fmt: skip
 
 
 def train_nets(quick: bool, seed: int) -> Study:

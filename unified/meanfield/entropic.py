@@ -28,6 +28,7 @@ class EntropicJKO(AbstractStepper):
     """
 
     name = "jko, entropic"
+    certifies = "none: an entropic step minimises a blurred F"
     citation = "Peyré (2015), SIAM J. Imaging Sci. 8, 2323"
 
     def __init__(self, functional: AbstractFunctional, grid: GridMeasure, step: float,

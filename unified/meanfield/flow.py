@@ -23,7 +23,6 @@ from unified.meanfield.result import FlowResult
 from unified.meanfield.stepper import AbstractStepper, Plan, follow, wrong_measure
 from unified.meanfield.volume import FiniteVolume
 
-FINE = 1_000_000  # ticks of the clock of methods that choose their own steps
 TAKES = {"stepper": ("particles",), "splitting": ("langevin",), "mesh": ("particles", "langevin"),
          "entropic": ("jko",)}  # fmt: skip
 
@@ -55,11 +54,11 @@ def solve_flow(
     dt), "langevin" (needs `key`; `splitting` steps the quadratic potential exactly), "fv" (a
     GridMeasure), "jko" (a GaussianMeasure in closed form, particles in 1 d as quantiles, a
     GridMeasure with entropic transport of strength `entropic`), "moments" (a GaussianMeasure).
-    Shapes: dt and t1 in units of time; about `saves` equally spaced measures are kept after the
-    first. `chunk_size` bounds the particles handled at once, `mesh` is a JAX mesh of one axis that
-    particles are laid over; neither changes the result beyond rounding. `tol` is the tolerance of
-    adaptive and implicit methods. `checkpoint` names a file written at every save, from which a
-    run that was cut off goes on, bit-identically.
+    Shapes: dt and t1 in units of time; `saves` equally spaced measures are kept after the first, or
+    the steps nearest to them where dt is fixed. `chunk_size` bounds the particles handled at once,
+    `mesh` is a JAX mesh of one axis that particles are laid over; neither changes the result beyond
+    rounding. `tol` is the tolerance of adaptive and implicit methods. `checkpoint` names a file
+    written at every save, from which a run that was cut off goes on, bit-identically.
     Raises: InputError for a method that does not apply (and which do), a time step beyond the
     stability limit, an unbounded-below functional, t1/τ < 0, or a measure that does not fit;
     ConvergenceError (unless throw=False) if a state becomes NaN, the energy rises, or an implicit
@@ -94,7 +93,7 @@ def solve_flow(
     else:
         made, step = _make(F, mu0, method, span, step, key, stepper, splitting, chunk_size, mesh,
                            tol)  # fmt: skip
-    plan = Plan.of(span, step, saves, scale)
+    plan = Plan.of(abs(float(t1)), step, saves, scale)
     return follow(made, mu0, plan, checkpoint=checkpoint, progress=progress, throw=throw)
 
 
@@ -120,8 +119,8 @@ def takes(method: str, **options: Any) -> None:
 
 def _make(F: AbstractFunctional, mu0: Any, method: str, span: float, step: float | None,
           key: int | None, stepper: str | None, splitting: bool, chunk_size: int | None,
-          mesh: Any, tol: float) -> tuple[AbstractStepper, float]:  # fmt: skip
-    """The stepper of a method, and its step."""
+          mesh: Any, tol: float) -> tuple[AbstractStepper, float | None]:  # fmt: skip
+    """The stepper of a method, and its step, None if it chooses its own."""
     if method in ("particles", "langevin") and not isinstance(mu0, ParticleMeasure):
         raise wrong_measure(method, "a ParticleMeasure", mu0, "use mu0.to_particles(count, key=0)")
     if method == "particles":
@@ -134,7 +133,7 @@ def _make(F: AbstractFunctional, mu0: Any, method: str, span: float, step: float
                 raise bad_input("mesh", "none with stepper 'adaptive'", "a mesh", "use 'heun'")
             if step is not None:
                 raise bad_input("dt", "none with stepper 'adaptive'", step, "set tol")
-            return made, span / FINE
+            return made, None
         limit = step_limit(F, mu0, chunk_size)
         step = min(limit / 20, span / 100) if step is None else step
         check_step(step, limit)
@@ -152,7 +151,7 @@ def _make(F: AbstractFunctional, mu0: Any, method: str, span: float, step: float
         check_step(step, limit)
         return noisy, step
     if method == "moments":
-        return Moments(F, mu0.dim, tol), span / FINE
+        return Moments(F, mu0.dim, tol), None
     step = span / 200 if step is None else step
     if method == "fv":
         if not isinstance(mu0, GridMeasure):

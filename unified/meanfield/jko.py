@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from unified.base.errors import ConvergenceError, bad_input
+from unified.meanfield import degiorgi
 from unified.meanfield.functional import AbstractFunctional, part
 from unified.meanfield.internal import AbstractInternalEnergy
 from unified.meanfield.measures import GaussianMeasure, ParticleMeasure
@@ -16,6 +17,7 @@ from unified.meanfield.result import STATUS
 from unified.meanfield.stepper import AbstractStepper, State, wrong_measure
 
 NEWTON = 60
+NODES = {"gaussian": 16, "quantiles": 6}  # of De Giorgi's integral; steps in closed form are cheap
 
 
 class GaussianJKO(AbstractStepper):
@@ -28,6 +30,7 @@ class GaussianJKO(AbstractStepper):
     """
 
     name = "jko, Gaussian"
+    certifies = degiorgi.LAW
     citation = "Jordan, Kinderlehrer & Otto (1998), SIAM J. Math. Anal. 29, 1; Gaussian closed form"
 
     def __init__(self, functional: AbstractFunctional, dim: int) -> None:
@@ -36,7 +39,7 @@ class GaussianJKO(AbstractStepper):
 
     def start(self, mu0: Any) -> State:
         """Mean and covariance."""
-        return {**gaussian_state(self.functional, mu0, self.name), "slack": np.float64(1e300)}
+        return {**gaussian_state(self.functional, mu0, self.name), **_UNMOVED}
 
     def measure(self, state: State) -> GaussianMeasure:
         """The Gaussian of a state."""
@@ -47,19 +50,37 @@ class GaussianJKO(AbstractStepper):
         from unified.meanfield.distances import bures
 
         for _ in range(first, last):
-            m, sigma = gaussian_step(self.a, self.g, self.k, self.functional.temperature, dt,
-                                     state["m"], state["sigma"])  # fmt: skip
-            old, new = self.measure(state), GaussianMeasure(m, sigma)
-            moved = bures(old, new) ** 2
+            old = self.measure(state)
+
+            def step(h: float, old: GaussianMeasure = old) -> GaussianMeasure:
+                heat = self.functional.temperature
+                return GaussianMeasure(
+                    *gaussian_step(self.a, self.g, self.k, heat, h, old.m, old.sigma)
+                )
+
+            def moved(h: float, old: GaussianMeasure = old, step: Any = step) -> float:
+                return bures(old, step(h)) ** 2
+
+            new = step(dt)
             drop = self.functional.value(old) - self.functional.value(new)
-            slack = min(float(state["slack"]), drop - moved / (2 * dt))
-            more = np.float64(state["dissipated"] + moved / dt)
-            state = {"m": m, "sigma": sigma, "dissipated": more, "slack": np.float64(slack)}
+            spent = _spent(state, drop, bures(old, new) ** 2, moved, dt, NODES["gaussian"])
+            state = {"m": new.m, "sigma": new.sigma, **spent}
         return state
 
     def details(self, state: State) -> dict[str, Any]:
         """The least of F_k − F_{k+1} − W²/2h over the steps, which must not be negative."""
         return {"least_slack": float(state["slack"])}
+
+
+_UNMOVED: State = {"slack": np.float64(1e300), "spent": np.float64(0)}
+
+
+def _spent(state: State, drop: float, whole: float, moved: Any, h: float, nodes: int) -> State:
+    """Dissipation, least slack and De Giorgi's loss after one more step."""
+    slack = min(float(state["slack"]), drop - whole / (2 * h))
+    spent = state["spent"] + degiorgi.lost(moved, whole, h, nodes)
+    return {"dissipated": np.float64(state["dissipated"] + whole / h), "slack": np.float64(slack),
+            "spent": np.float64(spent)}  # fmt: skip
 
 
 def gaussian_step(a: Any, g: Any, k: Any, heat: float, h: float, m: Any, sigma: Any) -> Any:
@@ -89,6 +110,7 @@ class QuantileJKO(AbstractStepper):
     """
 
     name = "jko, quantiles"
+    certifies = degiorgi.LAW
     citation = "Blanchet, Calvez & Carrillo (2008), SIAM J. Numer. Anal. 46, 691"
 
     def __init__(self, functional: AbstractFunctional, tol: float) -> None:
@@ -118,7 +140,7 @@ class QuantileJKO(AbstractStepper):
         if self.inside and not np.all(np.diff(x) > 0):
             raise bad_input("mu0", "distinct particles, for an internal energy", "equal ones",
                             "use quantiles")  # fmt: skip
-        return {"x": x, "dissipated": np.float64(0), "slack": np.float64(1e300)}
+        return {"x": x, "dissipated": np.float64(0), **_UNMOVED}
 
     def measure(self, state: State) -> ParticleMeasure:
         """The quantiles as particles of equal weights."""
@@ -168,16 +190,20 @@ class QuantileJKO(AbstractStepper):
         """Steps of length dt. Raises: ConvergenceError if Newton does not converge."""
         for _ in range(first, last):
             old = state["x"]
-            new = self._step(old, dt)
-            moved = float(np.mean((new - old) ** 2))
+            new = self._step(old, dt, old)
+
+            def moved(h: float, old: Any = old, new: Any = new) -> float:
+                guess = old + h / dt * (new - old)
+                return float(np.mean((self._step(old, h, guess) - old) ** 2))
+
             drop = self.energy(ParticleMeasure(old)) - self.energy(ParticleMeasure(new))
-            slack = min(float(state["slack"]), drop - moved / (2 * dt))
-            more = np.float64(state["dissipated"] + moved / dt)
-            state = {"x": new, "dissipated": more, "slack": np.float64(slack)}
+            spent = _spent(state, drop, float(np.mean((new - old) ** 2)), moved, dt,
+                           NODES["quantiles"])  # fmt: skip
+            state = {"x": new, **spent}
         return state
 
-    def _step(self, old: Any, h: float) -> Any:
-        x, n = old.copy(), len(old)
+    def _step(self, old: Any, h: float, guess: Any) -> Any:
+        x, n = guess.copy(), len(old)
 
         def total(x: Any) -> float:
             if self.inside and np.any(np.diff(x) <= 0):

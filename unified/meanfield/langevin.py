@@ -23,6 +23,7 @@ class Langevin(ParticleStepper):
     """
 
     noisy = True
+    certifies = "none: particles cannot evaluate an entropy"
 
     def __init__(self, functional: AbstractFunctional, splitting: bool, key: int,
                  chunk_size: int | None, mesh: Any) -> None:  # fmt: skip

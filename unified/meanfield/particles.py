@@ -153,16 +153,15 @@ def step_limit(functional: AbstractFunctional, mu0: ParticleMeasure, chunk_size:
     kind = mu0.x.dtype
     with jax.enable_x64(kind == np.float64):
         x, w = jax.numpy.asarray(mu0.x), jax.numpy.asarray(mu0.w, kind)
-        ask = compiled_velocity(functional, chunk_size)
         scale = float(np.max(np.abs(mu0.x))) + 1.0
         small = scale * (1e-6 if kind == np.float64 else 1e-3)
-        start = ask(x, w)
+        start = compiled_velocity(functional, chunk_size)(x, w)
         u = jax.numpy.asarray(np.random.default_rng(0).standard_normal(x.shape), kind)
-        largest = 0.0
+        key, largest = ("stretched", chunk_size), 0.0
+        turn = functional.kept(key, lambda: jax.jit(_stretched(functional, chunk_size)))
         for _ in range(20):
-            u = u / jax.numpy.maximum(jax.numpy.max(jax.numpy.abs(u)), 1e-30)
-            image = (ask(x + small * u, w) - start) / small
-            size = float(jax.numpy.linalg.norm(image) / jax.numpy.linalg.norm(u))
+            image, found = turn(x, w, start, u, kind.type(small))
+            size = float(found)
             if not np.isfinite(size):
                 raise bad_input("functional", "a finite velocity at mu0", "NaN or infinity",
                                 "check the functional and mu0")  # fmt: skip
@@ -171,6 +170,18 @@ def step_limit(functional: AbstractFunctional, mu0: ParticleMeasure, chunk_size:
                 break
             u = image
     return 2 / largest if largest > 0 else np.inf
+
+
+def _stretched(functional: AbstractFunctional, chunk_size: int | None) -> Any:
+    """A vector multiplied by ∂v/∂θ, and how much longer it became, as one program."""
+    import jax.numpy as jnp
+
+    def turn(x: Any, w: Any, start: Any, u: Any, small: Any) -> Any:
+        u = u / jnp.maximum(jnp.max(jnp.abs(u)), 1e-30)
+        image = (functional.velocity(x + small * u, w, chunk_size) - start) / small
+        return image, jnp.linalg.norm(image) / jnp.linalg.norm(u)
+
+    return turn
 
 
 def check_step(dt: float, limit: float) -> None:

@@ -23,11 +23,14 @@ class FlowResult:
     """A Wasserstein gradient flow, followed from 0 to t1.
 
     Equation: F(0) − F(t) = ∫₀ᵗ∫|∇δF/δμ|²dμ dt/τ for the exact flow; `dissipated` is the right side
-    as accumulated by the method, and `gap` how far the two are apart at the end, relative.
-    Shapes: `ts` (S,) in units of time, `measures` S of them, `energy` (S,), `dissipated` (S,) (NaN
-    where it cannot be known: with noise), `mass` (S,); `dt` the step, NaN if the method chooses it.
-    `energy_kind` is "F", or "F without internal energy" for particles, which cannot evaluate an
-    entropy. `details` holds what else a method measured.
+    as accumulated by the method, and `gap` how far the two are apart at the end, relative: an error
+    of the method's order in dt. An implicit step obeys an identity of its own, without such an
+    error, which `certifies` writes down; `spent` is its right side, and `certificate` how far that
+    is from F(0) − F(t), relative: rounding and solves alone, unless a step is not what it says.
+    Shapes: `ts` (S,) in units of time, `measures` S of them, `energy`, `dissipated`, `spent` (S,)
+    (NaN where they cannot be known: with noise), `mass` (S,); `dt` the step, NaN if the method
+    chooses it. `energy_kind` is "F", or "F without internal energy" for particles, which cannot
+    evaluate an entropy. `details` holds what else a method measured.
     Reference: theory page E2.
     """
 
@@ -43,12 +46,22 @@ class FlowResult:
     citation: str
     energy_kind: str
     details: dict[str, Any]
+    certifies: str
+    spent: Any
 
     @property
     def gap(self) -> float:
         """|F(0) − F(t1) − dissipated| / |F(0) − F(t1)|; NaN with noise."""
+        return self._off(self.dissipated)
+
+    @property
+    def certificate(self) -> float:
+        """|F(0) − F(t1) − spent| / |F(0) − F(t1)|, of the identity in `certifies`; NaN if none."""
+        return self._off(self.spent)
+
+    def _off(self, lost: Any) -> float:
         drop = self.energy[0] - self.energy[-1]
-        return float(abs(drop - self.dissipated[-1]) / max(abs(drop), 1e-300))
+        return float(abs(drop - lost[-1]) / max(abs(drop), 1e-300))
 
     @property
     def completed(self) -> bool:
@@ -69,7 +82,8 @@ class FlowResult:
 
         found: dict[str, Any] = {
             "energy": ("time", self.energy), "dissipated": ("time", self.dissipated),
-            "mass": ("time", self.mass), "mean": (("time", "dim"), self.means()),
+            "spent": ("time", self.spent), "mass": ("time", self.mass),
+            "mean": (("time", "dim"), self.means()),
             "cov": (("time", "dim", "dim2"), self.covs()),
         }  # fmt: skip
         coords: dict[str, Any] = {"time": self.ts}
@@ -82,12 +96,15 @@ class FlowResult:
             found["x"] = (("time", "particle", "dim"), np.stack([m.x for m in self.measures]))
             found["w"] = ("particle", first.w)
         facts = {"method": self.method, "status": self.status, "functional": self.functional,
-                 "energy_kind": self.energy_kind, "dt": self.dt}  # fmt: skip
+                 "energy_kind": self.energy_kind, "dt": self.dt,
+                 "certifies": self.certifies}  # fmt: skip
         return xr.Dataset(found, coords=coords, attrs=facts)
 
     def __repr__(self) -> str:
         noisy = bool(np.isnan(self.dissipated[-1]))
         gap = "" if noisy else f", dissipation gap {self.gap:.2g}"
+        if not noisy and self.certificate != self.gap:
+            gap += f", {self.certificate:.2g} by the identity of its steps"
         return (
             f"FlowResult({self.method}: {self.status}; t = {self.ts[0]:g} to {self.ts[-1]:g}, "
             f"{len(self.ts)} measures, {self.energy_kind} {self.energy[0]:.6g} to "

@@ -17,40 +17,53 @@ from unified.meanfield.measures import AbstractMeasure
 from unified.meanfield.result import STATUS, FlowResult, mass_of
 
 State = dict[str, Any]
+FLOW = "F(0) − F(t) = ∫∫|∇δF/δμ|²dμ dt, integrated by the rule of the steps"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """When to step and when to save, in units of τ.
+    """When to step, in units of τ, and when to save.
 
-    Equation: n steps of dt = t1/n; save k is after `marks[k]` steps.
+    Equation: n steps of dt = t1/τn; save k is after `marks[k]` steps, at t1·marks[k]/n. `t1` is in
+    units of time.
     """
 
+    t1: float
     dt: float
     marks: Any
     tau: float
 
     @classmethod
-    def of(cls, t1: float, dt: float, saves: int, tau: float) -> Plan:
-        """The longest equal steps up to dt that end at t1, and at most `saves` saves after 0."""
-        n = max(1, int(np.ceil(t1 / dt - 1e-9)))
-        return cls(t1 / n, np.unique(np.rint(np.linspace(0, n, saves + 1)).astype(int)), tau)
+    def of(cls, t1: float, dt: float | None, saves: int, tau: float) -> Plan:
+        """The longest equal steps up to dt that end at t1, and at most `saves` saves after 0.
+
+        Without a dt a step is what lies between two saves, for methods that divide it themselves.
+        """
+        span = t1 / tau
+        n = saves if dt is None else max(1, int(np.ceil(span / dt - 1e-9)))
+        marks = np.unique(np.rint(np.linspace(0, n, saves + 1)).astype(int))
+        return cls(t1, span / n, marks, tau)
 
     @property
     def ts(self) -> Any:
-        """The times of the saves, in units of time."""
-        return self.marks * (self.dt * self.tau)
+        """The times of the saves, in units of time: to the last bit those of np.linspace."""
+        asked = np.linspace(0, self.t1, len(self.marks))
+        found = self.t1 * self.marks / self.marks[-1]
+        return np.where(np.abs(found - asked) <= 1e-12 * self.t1, asked, found)
 
 
 class AbstractStepper(ABC):
     """One method on one functional.
 
     A state is a dict of NumPy arrays that holds all that the next step depends on, so that a run
-    that resumes from it is bit-identical; "dissipated" is ∫∫|∇δF/δμ|²dμdt so far.
+    that resumes from it is bit-identical; "dissipated" is ∫∫|∇δF/δμ|²dμdt so far. "spent" is what
+    F has lost by the identity that the method's own steps obey, said by `certifies`; where it is
+    left out they obey that of the flow.
     """
 
     name: str
     citation: str
+    certifies: str = FLOW
     noisy: bool = False
     adaptive: bool = False
 
@@ -161,7 +174,7 @@ def follow(stepper: AbstractStepper, mu0: Any, plan: Plan, *, checkpoint: str | 
 
 
 def _sound(state: State) -> bool:
-    kept = (v for k, v in state.items() if k != "dissipated")
+    kept = (v for k, v in state.items() if k not in ("dissipated", "spent"))
     return all(np.all(np.isfinite(v)) for v in kept if np.asarray(v).dtype.kind == "f")
 
 
@@ -178,7 +191,8 @@ def _result(stepper: AbstractStepper, states: list[State], plan: Plan, status: s
         np.array([mass_of(m) for m in measures]), status, stepper.name,
         repr(stepper.functional), np.nan if stepper.adaptive else plan.dt * plan.tau,
         stepper.citation, stepper.energy_kind,
-        stepper.details(states[-1]),
+        stepper.details(states[-1]), stepper.certifies,
+        np.array([float(s["spent" if "spent" in s else "dissipated"]) for s in states]),
     )  # fmt: skip
 
 
