@@ -178,6 +178,7 @@ def log_weights(problem: Problem, count: int, stages: int, theta: Any, fixed: An
     keep = jnp.exp(-length)
     spread = 1 - keep**2
 
+    # The first step, at λ = 0, draws from N(0, 1) anew and weighs nothing.
     def step(carry: Any, at: Any) -> Any:
         u, _, slope, logs = carry
         share, noise = at
@@ -189,9 +190,10 @@ def log_weights(problem: Problem, count: int, stages: int, theta: Any, fixed: An
         more = more + 0.5 * jnp.sum(u * u - new * new, axis=1)
         return (new, level, turned, logs + more), None
 
-    noise = jax.random.normal(key, (stages + 1, count, n), root.dtype)
-    shares = jnp.arange(1, stages + 1, dtype=root.dtype) / (stages + 1)
-    begin = (noise[0], *look(noise[0]), jnp.zeros(count, root.dtype))
+    noise = jax.random.normal(key, (stages + 2, count, n), root.dtype)
+    shares = jnp.arange(stages + 1, dtype=root.dtype) / (stages + 1)
+    nothing = jnp.zeros(count, root.dtype)
+    begin = (noise[0], nothing, jnp.zeros_like(noise[0]), nothing)
     (_, level, _, logs), _ = lax.scan(step, begin, (shares, noise[1:]))
     return logs - level
 

@@ -255,4 +255,4 @@ def _pooled(pieces: Gradient) -> tuple[Gradient, Gradient]:
 
 
 def _flat(gradient: Gradient) -> Any:
-    return np.concatenate([np.ravel(v) for v in gradient.values()])
+    return np.concatenate([np.ravel(gradient[k]) for k in sorted(gradient)])
