@@ -7,6 +7,7 @@ from scipy import stats
 from tests.inference.laws import bell, coder, double, integral, of
 from tests.inference.test_thermal import FAMILY, flat, worst
 from unified.dynamics.averages import SEGMENTS
+from unified.inference import evidence_slope as module
 from unified.inference.evidence_slope import evidence_slope, log_weights, weighted
 from unified.inference.free_energy import law_gradients
 from unified.inference.laplace import laplace_of
@@ -70,9 +71,10 @@ def test_it_is_the_derivative_of_the_estimate(bent):
         return jax.nn.logsumexp(logs)
 
     with bent.program.precision:
-        run, slope = jax.jit(level), jax.jit(jax.grad(level))(theta)
+        run = jax.jit(jax.value_and_grad(level))
+        slope = run(theta)[1]
         for name, value in theta.items():
-            ends = [float(run(theta | {name: value + s})) for s in (1e-4, -1e-4)]
+            ends = [float(run(theta | {name: value + s})[0]) for s in (1e-4, -1e-4)]
             assert float(np.sum(slope[name])) == pytest.approx((ends[0] - ends[1]) / 2e-4, rel=1e-6)
 
 
@@ -88,10 +90,13 @@ def test_weights_of_a_normal_law_do_not_vary():
     assert found.log_ratio == pytest.approx(logs, abs=1e-11) and np.all(found.tail == -np.inf)
 
 
-def test_uneven_weights_are_inconclusive(bent):
+@pytest.mark.parametrize(("name", "bound"), [("ESS", 7900.0), ("TAIL", 0.3)])
+def test_uneven_weights_are_inconclusive(bent, name, bound, monkeypatch):
     """A handful of particles that carry all the weight have a small error bar, and a wrong one."""
-    found = evidence_slope(bent, 0.0, 1.0, key=0, particles=16, stages=STAGES)
+    monkeypatch.setattr(module, name, bound)
+    found = evidence_slope(bent, 0.0, 1.0, key=0, particles=SIZE, stages=STAGES)
     assert "weights are too uneven" in found.status and "stages=" in found.status
+    assert np.min(found.ess) < 7900 and np.max(found.tail) > 0.3
 
 
 @pytest.mark.parametrize("index", [0.2, 0.5, 0.9])
