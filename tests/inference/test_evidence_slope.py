@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests.inference.laws import bell, coder, double, integral, of
+from tests.inference.laws import SQUARED, bell, coder, double, integral, of
 from tests.inference.test_thermal import FAMILY, flat, worst
 from unified.dynamics.averages import SEGMENTS
 from unified.inference import evidence_slope as module
@@ -114,8 +114,8 @@ def test_the_tail_index_is_that_of_the_law(index):
 def test_wells_that_no_chain_crosses():
     """Two wells: the reference covers both, so that neither is left out of log Z or its slope."""
     net = double()
-    problem = Problem.of(net.energy, of(net).program.cost_model, net.params, None, net.pattern,
-                         beta=0.3, temperature=0.15)  # fmt: skip
+    problem = Problem.of(net.energy, SQUARED, net.params, None, net.pattern, beta=0.3,
+                         temperature=0.15)  # fmt: skip
     found = evidence_slope(problem, 0.0, 0.3, key=0, particles=4000, stages=64)
     exact = [net.law(0.15, beta=b, y=net.pattern).log_integral for b in (0.3, 0.0)]
     assert found.status == "converged"
