@@ -194,18 +194,23 @@ def test_scatter_of_annealed_runs_is_the_error():
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # PyMC's own, about few draws and linear algebra
 def test_pymc_anneals_to_the_same():
-    """The same evidence by PyMC's sequential Monte Carlo, from the prior as its own model."""
+    """The same evidence by PyMC's sequential Monte Carlo, from the prior as its own model.
+
+    Its proposals are fitted to the particles that they move, which makes log Z too small by about
+    40 over the number of particles here: -0.020 +- 0.005 for 2000 (24 runs), as much as four
+    standard errors of 8 runs. With 8000 it is below one.
+    """
     import pymc as pm
 
     model = un.inference.to_pymc(*chain(), beta=BETA, temperature=HEAT, form="gaussian")
     with model:
-        found = pm.sample_smc(2000, chains=8, cores=1, random_seed=1, progressbar=False,
+        found = pm.sample_smc(8000, chains=8, cores=1, random_seed=1, progressbar=False,
                               compute_convergence_checks=False)  # fmt: skip
     logs = np.ravel(found.sample_stats["log_marginal_likelihood"].values)
     runs = np.array([v for v in np.hstack([np.ravel(v) for v in logs]) if np.isfinite(v)])
     assert len(runs) == 8  # one per chain, at its last stage
     error = runs.std(ddof=1) / np.sqrt(8)
-    assert abs(runs.mean() - by_hand(chain())) < 4 * error and error < 0.05
+    assert abs(runs.mean() - by_hand(chain())) < 3 * error and error < 0.02
 
 
 def test_mode_of_the_law_is_where_it_rests():
