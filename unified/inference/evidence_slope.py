@@ -85,7 +85,7 @@ def evidence_slope(
         status = (
             f"weights are too uneven (effective size {np.min(ess):.0f} of "
             f"{SEGMENTS * particles}, at least {ESS:.0f}; tail index {np.max(tail):.2f}, below "
-            f"{TAIL}); use more stages= or draws=, or a lower temperature"
+            f"{TAIL}); use more stages= or draws="
         )
     return EvidenceSlope(
         {k: v.mean(axis=0) for k, v in pieces.items()},
