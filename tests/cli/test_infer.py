@@ -27,7 +27,7 @@ DEAR = {
     "infer.twin.draws.nuts", "infer.map.pymc", "infer.draws.nuts.gate",
     "infer.draws.nuts.equipartition",
     "infer.evidence.smc", "infer.evidence.total", "infer.gradient.fluctuation",
-    "infer.gradient.logdet",
+    "infer.gradient.evidence", "infer.gradient.logdet",
 }  # fmt: skip
 
 

@@ -46,6 +46,15 @@ def pair():
 
 
 @cache
+def coder():
+    """A predictive net of two units whose prediction saturates."""
+    energy = un.energies.predictive([1, 1, 1], convention="Wf(z)")
+    params = {"W1": [[1.0]], "b1": [0.2], "W2": [[2.0]], "b2": [0.0]}
+    return (energy, SQUARED, {k: np.array(v) for k, v in params.items()}, np.array([0.5]),
+            np.array([1.0]))  # fmt: skip
+
+
+@cache
 def double(n=8):
     """A rank-one Hopfield net with two wells of unequal weight."""
     rng = np.random.default_rng(0)

@@ -11,7 +11,7 @@ from unified.inference import evidence, evidence_by_output, evidence_path
 from unified.inference.evidence import evidence_of
 from unified.inference.evidence_path import clenshaw_curtis
 from unified.inference.laplace import laplace_of
-from unified.inference.smc import Annealed
+from unified.inference.smc import Annealed, anneal
 
 BETA, HEAT = 0.7, 0.5
 CLOSED, QUADRATURE = 1e-10, 1e-4  # the bars
@@ -71,6 +71,16 @@ def test_annealing_agrees_within_its_scatter():
     assert len(found.details["runs"]) == 8
     assert abs(found.value - by_hand(bell())) <= 3 * found.error
     assert 0 < found.error < 0.2
+
+
+def test_few_particles_are_noisy_and_not_biased():
+    """Particles that plan their own path weigh too little: by 0.4 nats here, 7 standard errors."""
+    problem = of(bell(), BETA, HEAT)
+    law = laplace_of(problem.at(0.0))
+    run = anneal(problem, law.mean, law.cov, key=0, runs=16, particles=256)
+    exact = by_hand(bell()) + law.log_integral
+    assert abs(run.log_integral - exact) < 4 * run.error and 0.02 < run.error < 0.1
+    assert np.ptp(run.stages) == 0 and np.all(run.acceptance > 0.3)  # all follow one plan
 
 
 def test_nonlinear_laplace_knows_its_error():
@@ -194,18 +204,23 @@ def test_scatter_of_annealed_runs_is_the_error():
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # PyMC's own, about few draws and linear algebra
 def test_pymc_anneals_to_the_same():
-    """The same evidence by PyMC's sequential Monte Carlo, from the prior as its own model."""
+    """The same evidence by PyMC's sequential Monte Carlo, from the prior as its own model.
+
+    Its proposals are fitted to the particles that they move, which makes log Z too small by about
+    40 over the number of particles here: -0.020 +- 0.005 for 2000 (24 runs), as much as four
+    standard errors of 8 runs. With 8000 it is below one.
+    """
     import pymc as pm
 
     model = un.inference.to_pymc(*chain(), beta=BETA, temperature=HEAT, form="gaussian")
     with model:
-        found = pm.sample_smc(2000, chains=8, cores=1, random_seed=1, progressbar=False,
+        found = pm.sample_smc(8000, chains=8, cores=1, random_seed=1, progressbar=False,
                               compute_convergence_checks=False)  # fmt: skip
     logs = np.ravel(found.sample_stats["log_marginal_likelihood"].values)
     runs = np.array([v for v in np.hstack([np.ravel(v) for v in logs]) if np.isfinite(v)])
     assert len(runs) == 8  # one per chain, at its last stage
     error = runs.std(ddof=1) / np.sqrt(8)
-    assert abs(runs.mean() - by_hand(chain())) < 4 * error and error < 0.05
+    assert abs(runs.mean() - by_hand(chain())) < 3 * error and error < 0.02
 
 
 def test_mode_of_the_law_is_where_it_rests():

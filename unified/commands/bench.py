@@ -35,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
     pin_threads()
     from unified.commands import (
         bench_accuracy,
+        bench_calibration,
         bench_code,
         bench_conv,
         bench_evidence,
@@ -55,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
         "exact": bench_exact.exact_inference,
         "inference": bench_inference.inference_ratios,
         "posterior": bench_posterior.posterior_bars,
+        "calibration": bench_calibration.calibrations,
         "evidence": bench_evidence.evidences,
         "meanfield": bench_meanfield.wide_forces,
     }

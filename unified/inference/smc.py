@@ -59,9 +59,12 @@ def anneal(
 ) -> Annealed:  # fmt: skip
     """Lead particles from N(mean, cov) =: q to p ∝ exp(−F/T), and weigh ∫exp(−F/T) on the way.
 
-    Equation: laws q^{1−λ}exp(−λF/T), λ raised from 0 to 1 so that each stage keeps 70 % of the
-    effective particles; systematic resampling; `moves` Metropolis-adjusted Langevin steps per
-    stage, preconditioned by the particles' own covariance, as long as acceptance 0.6 allows.
+    Equation: laws q^{1−λ}exp(−λF/T), λ raised from 0 to 1; systematic resampling; `moves`
+    Metropolis-adjusted Langevin steps per stage. A run of its own, which is then left out, plans
+    the rest: each λ so that 70 % of the effective particles are kept, the covariance of the
+    particles as the preconditioner, the steps as long as acceptance 0.6 allows. Particles that
+    chose their own plan would weigh too little, by more than runs differ: with the plan fixed
+    the mean of every run's ∫exp(−F/T) is the integral, for any number of particles.
     Shapes: mean (N,), cov (N, N), in units of the stacked states.
     Raises: InputError for fewer than 8 runs or settings out of range.
     Reference: Neal (2001), Stat. Comput. 11, 125; Del Moral, Doucet & Jasra (2006), JRSS B 68, 411.
@@ -79,16 +82,22 @@ def anneal(
         run = problem.jit(
             ("anneal", particles, moves), lambda *a: _run(problem, particles, moves, *a)
         )
-        keys = jax.random.split(jax.random.key(key), runs)
-        heat = program.dtype.type(problem.temperature)
-        found = [run(problem.values, heat, mean, root, k) for k in keys]
+        first, *keys = jax.random.split(jax.random.key(key), runs + 1)
+        given = (problem.values, program.dtype.type(problem.temperature), mean, root)
+        n, kind = problem.size, program.dtype
+        none = (np.zeros(STAGES, kind), np.zeros(STAGES, kind), np.zeros((STAGES, n, n), kind))
+        *_, plan = run(*given, none, True, first)
+        found = [run(*given, plan, False, k)[:-1] for k in keys]
         parts = (np.stack([np.asarray(v) for v in part]) for part in zip(*found, strict=True))
         return Annealed(*parts)
 
 
 def _run(problem: Problem, count: int, moves: int, values: Any, heat: Any, mean: Any, root: Any,
-         key: Any) -> Any:  # fmt: skip
-    """One run (traceable): (log integral, particles (P, N), stages, acceptance)."""
+         plan: Any, making: Any, key: Any) -> Any:  # fmt: skip
+    """One run (traceable): (log integral, particles (P, N), stages, acceptance, plan).
+
+    The plan is λ, step length and preconditioner by stage; `making` it, or following it.
+    """
     import jax
     import jax.numpy as jnp
     from jax import lax
@@ -148,15 +157,18 @@ def _run(problem: Problem, count: int, moves: int, values: Any, heat: Any, mean:
                 jnp.where(taken.reshape(-1, *(1,) * (a.ndim - 1)), a, b)
                 for a, b in zip(ahead, seen, strict=True)
             )
-            return (flat, seen, length * jnp.exp(rate - WANTED), rate), None
+            grown = jnp.where(making, jnp.exp(rate - WANTED), 1.0)
+            return (flat, seen, length * grown, rate), None
 
         return step
 
     def stage(carry: Any) -> Any:
-        flat, seen, level, total, length, _, stages = carry
+        flat, seen, level, total, length, _, stages, plan = carry
+        levels, lengths, factors = plan
         gap = seen[1] - seen[0]
         gap = jnp.where(jnp.isfinite(gap), gap, -jnp.inf)
-        new = raised(level, gap)
+        new = jnp.where(making, raised(level, gap), levels[stages])
+        length = jnp.where(making, length, lengths[stages])
         w = (new - level) * gap
         total = total + logsumexp(w) - jnp.log(count)
         draw, *keys = jax.random.split(jax.random.fold_in(key, stages), moves + 1)
@@ -167,14 +179,18 @@ def _run(problem: Problem, count: int, moves: int, values: Any, heat: Any, mean:
         away = flat - jnp.mean(flat, axis=0)
         spread = away.T @ away / count
         ridge = 1e-9 * jnp.trace(spread) / n
-        factor = jnp.linalg.cholesky(spread + ridge * jnp.eye(n, dtype=flat.dtype))
+        own = jnp.linalg.cholesky(spread + ridge * jnp.eye(n, dtype=flat.dtype))
+        factor = jnp.where(making, own, factors[stages])
         begin = (flat, seen, length, jnp.ones((), flat.dtype))
         (flat, seen, length, rate), _ = lax.scan(move(new, factor), begin, jnp.stack(keys))
-        return flat, seen, new, total, length, rate, stages + 1
+        plan = (levels.at[stages].set(new), lengths.at[stages].set(length),
+                factors.at[stages].set(factor))  # fmt: skip
+        return flat, seen, new, total, length, rate, stages + 1, plan
 
     flat = mean + jax.random.normal(jax.random.fold_in(key, 2**30), (count, n), root.dtype) @ root.T
     zero = jnp.zeros((), root.dtype)
-    first = (flat, look(flat), zero, zero, zero + n ** (-1 / 6), zero, jnp.zeros((), jnp.int32))
+    begun = jnp.zeros((), jnp.int32)
+    first = (flat, look(flat), zero, zero, zero + n ** (-1 / 6), zero, begun, plan)
     done = lax.while_loop(lambda c: (c[2] < 1) & (c[6] < STAGES), stage, first)
-    flat, _, level, total, _, rate, stages = done
-    return jnp.where(level >= 1, total, jnp.nan), flat, stages, rate
+    flat, _, level, total, _, rate, stages, plan = done
+    return jnp.where(level >= 1, total, jnp.nan), flat, stages, rate, plan
