@@ -63,6 +63,24 @@ def test_one_bad_matrix_leaves_the_others_alone(n):
         np.testing.assert_allclose(np.asarray(found)[[0, 3]], exact[[0, 3]], rtol=CLOSE, atol=CLOSE)
 
 
+@pytest.mark.parametrize("n", [1, 5, batched.SMALL, batched.SMALL + 1])
+def test_pivoted_solutions_are_numpys(n):
+    """Jacobians of fields are neither symmetric nor definite: without a row exchange the zero in
+    the corner, or a tiny pivot further in, would spoil every digit."""
+    with jax.enable_x64(True):
+        r = np.random.default_rng(n)
+        a, b = r.normal(size=(2, 3, n, n)), r.normal(size=(2, 3, n))
+        if n > 1:
+            a[..., 0, 0], a[0, :, 1, :2] = 0.0, [0.0, 1e-14]
+        found, good = jax.jit(batched.solve_pivoted)(a, b)
+        exact = np.linalg.solve(a, b[..., None])[..., 0]
+        np.testing.assert_allclose(found, exact, rtol=1e3 * CLOSE, atol=1e3 * CLOSE)
+        assert np.all(np.asarray(good))
+        a[0, 0] = 0.0
+        _, good = jax.jit(batched.solve_pivoted)(a, b)
+        assert not np.asarray(good)[0, 0] and np.all(np.asarray(good).ravel()[1:])
+
+
 SCRIPT = """
 import numpy as np, unified as un
 program = un.emit(un.energies.predictive([16, 24, 5]), un.costs.squared())

@@ -82,3 +82,23 @@ def test_a_step_costs_each_product_once():
         ]  # fmt: skip
         told = {n: messages.of(n, state[n]) for n in messages.names}
         assert products(messages.read, state, told) == 0
+
+
+def test_samples_that_settle_slowly_move_farther(monkeypatch):
+    """A batch waits for its slowest samples; with one ω for all they took more than twice the
+    sweeps. The rest point must not depend on how far anyone moved on the way."""
+    from unified.dynamics import sweeps
+
+    program = un.emit(un.energies.hopfield([8, 30, 30, 30, 5]), un.costs.squared())
+    r = np.random.default_rng(0)
+    params = {k: v * (1.6 if k in ("W2", "W3", "W4") else 1.0) for k, v in program.init(0).items()}
+    phase = un.Phase.free(r.normal(size=(16, 8)))
+    found = []
+    for most in (sweeps.FARTHEST, sweeps.OVER):
+        monkeypatch.setattr(sweeps, "FARTHEST", most)
+        method = un.FixedPoint(400 + len(found))  # compiled once for each
+        found.append(un.relax(program, params, phase, method, tol=1e-10, certify=False))
+    own, same = found
+    assert np.max(own.steps) < 0.6 * np.max(same.steps)
+    for k in own.state:
+        np.testing.assert_allclose(own.state[k], same.state[k], rtol=0, atol=1e-7)

@@ -39,12 +39,15 @@ def solve(matrix: Any, right: Any) -> tuple[Any, Any]:
 def solve_pivoted(matrix: Any, right: Any) -> tuple[Any, Any]:
     """matrix⁻¹ right for matrices that need not be definite, and whether it is finite.
 
-    Equation: LU with row pivoting, one matrix at a time.
+    Equation: elimination with row pivoting; past 16 unknowns LU, one matrix at a time.
     Shapes: matrix (..., n, n), right (..., n); the answers (..., n) and (...).
     Reference: Golub & Van Loan (2013), 3.4.
     """
     import jax.numpy as jnp
 
+    if matrix.shape[-1] <= SMALL:
+        found, _ = _eliminate(matrix, right, pivoted=True)
+        return found, jnp.all(jnp.isfinite(found), axis=-1)
     shape = jnp.broadcast_shapes(matrix.shape[:-1], right.shape)
     n = shape[-1]
     matrices = jnp.broadcast_to(matrix, (*shape, n)).reshape(-1, n, n)
@@ -141,7 +144,7 @@ def _solve_one(pair: Any) -> Any:
     return cho_solve((safe, True), b), good
 
 
-def _eliminate(matrix: Any, right: Any) -> tuple[Any, Any]:
+def _eliminate(matrix: Any, right: Any, *, pivoted: bool = False) -> tuple[Any, Any]:
     """Gauss–Jordan elimination of the augmented matrix, a column of all of them at a time.
 
     A loop, not unrolled: it runs as fast, and compiles in a fifth of the time.
@@ -159,10 +162,12 @@ def _eliminate(matrix: Any, right: Any) -> tuple[Any, Any]:
 
     def column(k: Any, carry: Any) -> Any:
         both, good = carry
+        if pivoted:
+            both = _raised(both, k)
         row = lax.dynamic_slice_in_dim(both, k, 1, axis=-2)
         pivot = lax.dynamic_slice_in_dim(row, k, 1, axis=-1)
         good = good & (pivot[..., 0, 0].real > 0)
-        row = row / jnp.where(pivot == 0, 1.0, pivot)
+        row = row / (pivot if pivoted else jnp.where(pivot == 0, 1.0, pivot))
         left = lax.dynamic_slice_in_dim(both, k, 1, axis=-1)
         here = (jnp.arange(n) == k)[:, None]
         return jnp.where(here, row, both - left * row), good
@@ -170,3 +175,15 @@ def _eliminate(matrix: Any, right: Any) -> tuple[Any, Any]:
     both, good = lax.fori_loop(0, n, column, (both, jnp.ones(lead, bool)))
     answer = both[..., -1]
     return answer, good & jnp.all(jnp.isfinite(answer), axis=-1)
+
+
+def _raised(both: Any, k: Any) -> Any:
+    """The rows with the largest entry of column k, at or below row k, brought to row k."""
+    import jax.numpy as jnp
+    from jax import lax
+
+    at = jnp.arange(both.shape[-2])
+    size = jnp.abs(lax.dynamic_slice_in_dim(both, k, 1, axis=-1)[..., 0])
+    best = jnp.argmax(jnp.where(at >= k, size, -1.0), axis=-1, keepdims=True)
+    order = jnp.where(at == k, best, jnp.where(at == best, k, at))
+    return jnp.take_along_axis(both, order[..., None], axis=-2)

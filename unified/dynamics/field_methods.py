@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from unified.base.errors import bad_input
-from unified.dynamics import batched
 from unified.dynamics.exact import Exact
+from unified.dynamics.field_linear import Reduced, remaining_units
 from unified.dynamics.field_system import FieldSystem
-from unified.dynamics.krylov import gmres
 from unified.dynamics.methods import AbstractMethod, Flow, Newton
 from unified.dynamics.sweeps import LEAST, FixedPoint
 from unified.dynamics.system import State, System
 
-DENSE = 64  # units up to which Newton's systems are factorised
+DENSE = 64  # remaining units up to which Newton's systems are factorised
 
 
 def sweep(system: FieldSystem, state: State) -> State:
@@ -56,8 +55,9 @@ class FieldNewton(AbstractMethod):
     long, which follows the flow where Newton's method would get stuck between rest points. A step
     is taken if the velocity it leaves is the λδ foreseen, to half the velocity before; λ is raised
     after a step refused, lowered to 0 after steps taken.
-    Above 64 units a sweep over the layers is taken instead where it gains as much; linear systems,
-    by GMRES, are only for the rest.
+    Layers whose units meet none of each other are eliminated; up to 64 remaining units are
+    factorised. Above, a sweep over the layers comes first, and only where a sample does not gain
+    by it are systems solved, by GMRES; every sample then takes what leaves it the least velocity.
     Reference: Kelley & Keyes (1998), SIAM J. Numer. Anal. 35, 508 (pseudo-transient continuation).
     """
 
@@ -70,38 +70,40 @@ class FieldNewton(AbstractMethod):
         return jnp.zeros(flat.shape[:2], flat.dtype)
 
     def step(self, system: System, state: State, grad: State, memory: Any) -> tuple[State, Any]:
-        import jax
         import jax.numpy as jnp
         from jax import lax
 
         assert isinstance(system, FieldSystem)
-        z, f, shift = system.flat(state), -system.flat(grad), memory
-        pull = shift[..., None]
-        old = jnp.linalg.norm(f, axis=-1)
-        swept, quick = z, jnp.zeros(old.shape, bool)
-        if _dense(self.linear, z.shape[-1]):
-            matrix = pull[..., None] * jnp.eye(z.shape[-1], dtype=z.dtype) - system.jacobian(z)
-            move, _ = batched.solve_pivoted(matrix, f)
+        z, f, shift = system.flat(state), {n: -g for n, g in grad.items()}, memory
+        old = system.norm(f)
+        swept, swept_size = z, old
+        if self.factorises(system):
+            move = system.flat(Reduced(system, state, shift).solve(f))
         else:
             swept = system.flat(sweep(system, state))
-            quick = jnp.linalg.norm(system.flow(swept), axis=-1) <= 0.6 * old
+            swept_size = jnp.linalg.norm(system.flow(swept), axis=-1)
             small = jnp.finfo(z.dtype).eps * (1.0 + jnp.linalg.norm(z, axis=-1))
 
             def solved() -> Any:
-                push = jax.linearize(system.flow, z)[1]
-                return gmres(lambda v: pull * v - push(v), f, jnp.clip(old, 1e-4, 0.1))
+                reduced = Reduced(system, state, shift)
+                return system.flat(reduced.solve(f, jnp.clip(old, 1e-4, 0.1)))
 
-            move = lax.cond(jnp.all(quick | (old <= small)), lambda: jnp.zeros_like(z), solved)
-        left = system.flow(z + move) - pull * move
-        good = jnp.linalg.norm(left, axis=-1) <= 0.5 * old  # false where J is singular
+            enough = jnp.all((swept_size <= 0.6 * old) | (old <= small))
+            move = lax.cond(enough, lambda: jnp.zeros_like(z), solved)
+        quick = swept_size <= 0.6 * old
+        there = system.flow(z + move)
+        left = jnp.linalg.norm(there - shift[..., None] * move, axis=-1)
+        good = left <= 0.5 * old  # false where J is singular
+        quick = quick & ~(good & (jnp.linalg.norm(there, axis=-1) < swept_size))
         moved = jnp.where(good[..., None], z + move, z)
         longer = jnp.where(shift < 0.02, 0.0, shift / 4.0)
         shift = jnp.where(good | quick, longer, jnp.maximum(4.0 * shift, 0.02))
         return system.split(jnp.where(quick[..., None], swept, moved)), shift
 
-
-def _dense(linear: str, units: int) -> bool:
-    return linear == "dense" or (linear == "auto" and units <= DENSE)
+    def factorises(self, system: FieldSystem) -> bool:
+        """Whether linear systems are factorised, not iterated."""
+        few = self.linear == "auto" and remaining_units(system) <= DENSE
+        return self.linear == "dense" or few
 
 
 def field_method(method: AbstractMethod | None) -> AbstractMethod:

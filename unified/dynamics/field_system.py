@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from unified.dynamics.phase import Phase
 from unified.dynamics.solve import start_state
 from unified.dynamics.system import State, System
 from unified.energies.structure import is_diagonal
+from unified.symbolic.diff import derivative
+from unified.symbolic.nodes import Zero
 
 
 class FieldSystem(System):
@@ -91,6 +94,23 @@ class FieldSystem(System):
         if field is None:
             return self.program.kernels.structure.kinds[name, name] == "diagonal"
         return is_diagonal(field.jacobian(name, name))
+
+    @cached_property
+    def coupling(self) -> Mapping[tuple[str, str], str]:
+        """The kind of every block of the Jacobian, that of the nudge included."""
+        field, cost = self.program.field, self.program.cost_model
+        if field is None:
+            return self.program.kernels.structure.kinds
+        found = {}
+        for a in field.states:
+            pull = None if cost is None else derivative(cost.expr, a)
+            for b in field.states:
+                parts = [field.jacobian(a, b)]
+                parts += [] if pull is None else [derivative(pull, b)]
+                parts = [x for x in parts if not isinstance(x, Zero)]
+                own = a is b and all(map(is_diagonal, parts))
+                found[a.name, b.name] = "zero" if not parts else "diagonal" if own else "dense"
+        return found
 
     # --- as solvers see it ----------------------------------------------------------------------
     def flow(self, flat: Any) -> Any:

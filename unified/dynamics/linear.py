@@ -18,11 +18,12 @@ ROUNDING = 1e3  # times the machine precision
 
 def eliminated(system: System) -> tuple[str, ...]:
     """Layers with diagonal blocks that do not meet: solved unit by unit, widest first."""
-    kinds = system.kinds
+    kinds = system.coupling
     ranked = sorted(system.names, key=lambda n: -system.width(n))
     chosen: list[str] = []
     for n in ranked:
-        if kinds[n, n] == "diagonal" and all(kinds[n, m] == "zero" for m in chosen):
+        apart = all(kinds[n, m] == kinds[m, n] == "zero" for m in chosen)
+        if kinds[n, n] == "diagonal" and apart:
             chosen.append(n)
     return tuple(n for n in system.names if n in chosen)
 

@@ -17,6 +17,7 @@ LEAST = 0.05  # of the own curvature: below it, a local quadratic model says not
 NARROW = 8  # a layer so much narrower than a neighbour moves with it: it costs next to nothing
 ROUNDS = 2  # of the layers that move together
 OVER = 1.1  # a wide layer moves farther than to its minimum, since its neighbours will follow it
+FARTHEST = 1.4  # times as far, where convergence asks for it; the estimate drifts upwards
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,13 @@ class FixedPoint(AbstractMethod):
     the diagonal of what the layers still to move will give way: elementwise throughout.
     Where all blocks are diagonal, what each layer tells the others (products with the weights) is
     kept while it rests, and a step is one turn: the move of one layer, with its much narrower
-    neighbours. Else a step is a whole sweep.
+    neighbours, the wide one ω times as far as to its minimum. Every sample finds its own ω from
+    the factor λ by which a sweep lowers its force: μ² = (λ+ω−1)²/(λω²), ω ← 2/(1+√(1−μ²)).
+    Else a step is a whole sweep.
     `anderson` past sweeps are combined to the least residual (0: none).
     Raises: InputError for max_steps < 1 or anderson < 0.
-    Reference: Gauss–Seidel–Newton sweeps, Ortega & Rheinboldt (1970); Anderson (1965).
+    Reference: Gauss–Seidel–Newton sweeps, Ortega & Rheinboldt (1970); Young (1971), Iterative
+    Solution of Large Linear Systems, chapter 6 (ω); Anderson (1965).
     """
 
     anderson: int = 0
@@ -52,12 +56,17 @@ class FixedPoint(AbstractMethod):
         if any(system.kinds[n, n] != "diagonal" for n in system.names):
             return ()
         system.messages = Messages(system, state)
+        lead = state[system.names[0]].shape[:2]
+        far = jnp.full(lead, OVER, system.norm(state).dtype)
         if system.told is None:
-            return {n: system.messages.of(n, state[n]) for n in system.names}
-        return {n: system.messages.again(n, m) for n, m in system.told.items()}
+            told = {n: system.messages.of(n, state[n]) for n in system.names}
+        else:
+            told = {n: system.messages.again(n, m) for n, m in system.told.items()}
+        # How far each sample moves, and its force one sweep ago (0: not known).
+        return told, far, jnp.zeros_like(far)
 
     def told(self, memory: Any) -> Any:
-        return memory if isinstance(memory, dict) else None
+        return memory[0] if memory and isinstance(memory[0], dict) else None
 
     def turns(self, system: System) -> int:
         return len(turns(system)) if system.messages is not None else 1
@@ -66,9 +75,10 @@ class FixedPoint(AbstractMethod):
         if system.messages is None:
             return super().measure(system, state, memory)
         moved = () if system.turn is None else turns(system)[system.turn]
-        told = memory | {n: system.messages.of(n, state[n]) for n in moved}
+        told, *pace = memory
+        told = told | {n: system.messages.of(n, state[n]) for n in moved}
         read = system.messages.read(state, told)
-        return {n: read[n][0] for n in system.names}, told
+        return {n: read[n][0] for n in system.names}, (told, *pace)
 
     def stiffness(self, system: System, state: State, order: tuple[str, ...]) -> State:
         """The curvature each layer of a sweep is moved by, last of the sweep first.
@@ -118,15 +128,20 @@ class FixedPoint(AbstractMethod):
 
     def step(self, system: System, state: State, grad: State, memory: Any) -> tuple[State, Any]:
         if system.messages is not None:
-            view: Any = Informed(system, system.messages, state, memory)
+            told, far, before = memory
+            view: Any = Informed(system, system.messages, state, told)
             parts = turns(system)
             part, new = parts[system.turn or 0], state
             for _ in range(ROUNDS if len(part) > 1 else 1):
                 new = self.sweep(view, new, part)
             if len(parts) > 1:
+                if not system.turn:
+                    size = system.norm(grad)
+                    far, before = _farther(far, size, before), size
                 wide = part[-1]
-                new = {**new, wide: state[wide] + OVER * (new[wide] - state[wide])}
-            return new, memory
+                own = far.reshape(*far.shape, *(1,) * (state[wide].ndim - 2))
+                new = {**new, wide: state[wide] + own * (new[wide] - state[wide])}
+            return new, (told, far, before)
         swept = self.sweep(system, state, system.order)
         if not self.anderson:
             return swept, memory
@@ -155,6 +170,21 @@ class FixedPoint(AbstractMethod):
         mixed = jnp.where(good, mixed, new)
         memory = (images.at[slot].set(new), changes.at[slot].set(change), count + 1)
         return system.split(mixed), memory
+
+
+def _farther(far: Any, size: Any, before: Any) -> Any:
+    """The next ω of every sample: the best one for the convergence seen in the last sweep.
+
+    Where λ < ω − 1 it went too far already; it then keeps its ω, as it does without a sweep to
+    look back on.
+    """
+    import jax.numpy as jnp
+
+    factor = size / jnp.where(before > 0, before, 1.0)
+    square = (factor + far - 1.0) ** 2 / (jnp.maximum(factor, 1e-3) * far**2)
+    best = 2.0 / (1.0 + jnp.sqrt(jnp.clip(1.0 - square, 0.0, 1.0)))
+    seen = (before > 0) & (factor > far - 1.0)
+    return jnp.where(seen, jnp.clip(best, OVER, FARTHEST), far)
 
 
 def turns(system: System) -> list[tuple[str, ...]]:

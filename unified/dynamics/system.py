@@ -38,6 +38,11 @@ class System:
         fixed = {k: v for k, v in values.items() if k not in self.names}
         self.fixed = {**fixed, **program.drive(fixed)}
 
+    @property
+    def coupling(self) -> Mapping[tuple[str, str], str]:
+        """The kind of every block of what a linear solver solves with: zero, diagonal or dense."""
+        return self.kinds
+
     def _call(self, name: str, state: Mapping[str, Any], **more: Any) -> State:
         return self.program.module.call(name, {**self.fixed, **state, **more})
 
