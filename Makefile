@@ -20,8 +20,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # One thread per linear-algebra library: the tests compare last digits, and run side by side.
 test test-all notebooks: export OPENBLAS_NUM_THREADS = 1
 test test-all notebooks: export OMP_NUM_THREADS = 1
-# Most of the tests' time is compilation of code that then runs for milliseconds: XLA need not
-# optimise it. `make test-all` tests what users run.
+# Most of the tests' time, and half of the demo's, is compilation of code that then runs for
+# milliseconds: XLA's older emitters compile faster, and for tests it need not optimise. `make
+# test-all` tests what users run.
+demo: export XLA_FLAGS = --xla_cpu_use_fusion_emitters=false
 test: export XLA_FLAGS = --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false
 
 demo: $(VENV)/.stamp-run
