@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from unified.commands.meanfield_flows import END, START, A, B, K, T
 from unified.commands.meanfield_study import Study, order
 from unified.meanfield import (
     Entropy,
@@ -19,8 +20,6 @@ from unified.meanfield import (
 )
 from unified.report import Check
 
-A, B, K, T = 1.0, 0.5, 0.8, 0.3  # potential, its centre, attraction, temperature
-START, END = GaussianMeasure(2.0, 0.2), 1.0
 SPREAD = 0.2  # of particles that start around B, where their limit keeps its mean
 STEP = 0.25  # of Euler–Maruyama, whose discrete law is known
 POWER = 0.05  # error allowed of a fitted power of N
